@@ -1,0 +1,70 @@
+# Every target does its own set-up: system packages where they are missing, a virtual
+# environment with the locked dependencies, the compiled kernel.
+#   make demo     a virtual patient walks for a minute; REPLAY=FILE walks a recording
+#   make test     all tests, against real servers
+#   make lint     ruff, mypy --strict, import-linter
+#   make bench    what the kernel and the agent cost
+#   make lock     renew requirements.lock from pyproject.toml
+#   make clean    remove what the other targets made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SECONDS ?= 60
+REPLAY ?=
+OUT ?= out
+
+DEPENDENCIES := $(VENV)/.dependencies
+BUILT := $(VENV)/.built
+KERNEL := setup.py pyproject.toml $(wildcard kernels/*.pyx kernels/*.pxd)
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint format bench lock clean system-build system-test
+
+help:
+	@sed -n '3,9s/^# *//p' Makefile
+
+system-build:
+	@.ci/system-packages build $(PYTHON)
+
+system-test:
+	@.ci/system-packages test $(PYTHON)
+
+$(DEPENDENCIES): requirements.lock | system-build
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(BUILT): $(DEPENDENCIES) $(KERNEL)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+build: $(BUILT)
+
+demo: $(BUILT)
+	$(BIN)/heelfirst demo --seconds $(SECONDS) --out $(OUT) $(if $(REPLAY),--replay "$(REPLAY)")
+
+test: $(BUILT) system-test
+	$(BIN)/python -m pytest
+
+lint: $(BUILT)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(BUILT)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(BUILT) system-test
+	$(BIN)/heelfirst bench
+
+lock: $(BUILT)
+	$(BIN)/pip-compile --quiet --all-extras --generate-hashes --allow-unsafe --strip-extras \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) build dist $(OUT) *.egg-info kernels/*.so .mypy_cache .ruff_cache .pytest_cache \
+		.hypothesis .import_linter_cache

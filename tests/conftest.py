@@ -1,0 +1,54 @@
+"""Fixtures that several rooms share: real servers and the folder of real recordings."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servers import InfluxServer, Server, influx_server, influx_v2_server, mosquitto_server
+
+ROOT = Path(__file__).resolve().parent.parent
+DATABASE = "gait"
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of real recordings, by HEELFIRST_DATA."""
+    folder = Path(os.environ.get("HEELFIRST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no recordings at {folder}: set HEELFIRST_DATA to their folder")
+    return folder
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Server]:
+    """A real broker, started."""
+    folder = tmp_path / "mosquitto"
+    folder.mkdir()
+    server = mosquitto_server(folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def influx(tmp_path: Path) -> Iterator[InfluxServer]:
+    """A real InfluxDB 1.x with the database `gait`, started."""
+    folder = tmp_path / "influx"
+    folder.mkdir()
+    server = influx_server(folder)
+    server.start()
+    server.create(DATABASE)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def influx_v2(tmp_path: Path, influx: InfluxServer) -> Iterator[Server]:
+    """The same InfluxDB behind nginx that speaks the v2 write path, started."""
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    server = influx_v2_server(folder, influx)
+    server.start()
+    yield server
+    server.stop()

@@ -1,0 +1,222 @@
+"""Real servers for tests: mosquitto, influxd, nginx on free loopback ports in a temporary folder.
+
+Never the system's own: each is a child process with its own configuration, stopped by its id.
+A missing server skips the test on a person's machine and fails it in CI.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 10.0
+
+
+def free_port() -> int:
+    """Return a TCP port on loopback that nobody listens on at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def find_server(name: str, package: str) -> str:
+    """Return the path of a server's program; skip (a person) or fail (CI) where it is missing."""
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin")
+    if path:
+        return path
+    reason = f"{name} is not installed: sudo apt-get install {package}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def listens(port: int) -> bool:
+    """Say whether somebody accepts connections on this loopback port."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
+        return True
+    return False
+
+
+def answers(url: str) -> bool:
+    """Say whether an HTTP server answers there, with whatever status."""
+    try:
+        with urllib.request.urlopen(url, timeout=1):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+class Server:
+    """A child process that can be stopped, killed and started again on the same port and data."""
+
+    def __init__(self, argv: Sequence[str], folder: Path, port: int, ready: Callable[[], bool]):
+        self.argv = list(argv)
+        self.folder = folder
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._ready = ready
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        log_path = self.folder / "server.log"
+        with log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                pytest.fail(f"{self.argv[0]} did not start:\n{log_path.read_text()[-2000:]}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End the server in good order."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the server by SIGKILL, as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, signum: int) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signum)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _mosquitto_user() -> str:
+    return "user root" if os.geteuid() == 0 else ""
+
+
+MOSQUITTO_CONF = """\
+listener {port} 127.0.0.1
+allow_anonymous true
+persistence true
+persistence_location {folder}/
+autosave_interval 1
+max_queued_messages 100000
+set_tcp_nodelay true
+{user}
+{extra}
+"""
+
+
+def mosquitto_server(folder: Path, extra: str = "") -> Server:
+    """Return a mosquitto broker, not yet started; `extra` lines go into its configuration."""
+    program = find_server("mosquitto", "mosquitto")
+    port = free_port()
+    conf = folder / "mosquitto.conf"
+    conf.write_text(
+        MOSQUITTO_CONF.format(port=port, folder=folder, user=_mosquitto_user(), extra=extra)
+    )
+    return Server([program, "-c", str(conf)], folder, port, lambda: listens(port))
+
+
+INFLUXD_CONF = """\
+reporting-disabled = true
+bind-address = "127.0.0.1:{rpc_port}"
+[meta]
+  dir = "{folder}/meta"
+[data]
+  dir = "{folder}/data"
+  wal-dir = "{folder}/wal"
+  index-version = "tsi1"
+  query-log-enabled = false
+[http]
+  bind-address = "127.0.0.1:{port}"
+  log-enabled = false
+[monitor]
+  store-enabled = false
+[subscriber]
+  enabled = false
+[continuous_queries]
+  enabled = false
+[logging]
+  level = "warn"
+"""
+
+
+class InfluxServer(Server):
+    """influxd 1.x; `create` makes a database."""
+
+    def create(self, database: str) -> None:
+        """Make the database where it does not exist."""
+        url = f"{self.url}/query?q=CREATE+DATABASE+%22{database}%22"
+        urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=10).close()
+
+
+def influx_server(folder: Path) -> InfluxServer:
+    """Return an InfluxDB 1.x server, not yet started."""
+    program = find_server("influxd", "influxdb")
+    port = free_port()
+    conf = folder / "influxd.conf"
+    conf.write_text(INFLUXD_CONF.format(folder=folder, port=port, rpc_port=free_port()))
+    ping = f"http://127.0.0.1:{port}/ping"
+    return InfluxServer([program, "-config", str(conf)], folder, port, lambda: answers(ping))
+
+
+NGINX_CONF = """\
+{user}
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  client_max_body_size 64m;
+  client_body_buffer_size 8m;
+  map $arg_precision $precision_v1 {{ default n; us u; ms ms; s s; }}
+  upstream influx {{ server 127.0.0.1:{upstream}; keepalive 16; }}
+  server {{
+    listen 127.0.0.1:{port};
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    location = /api/v2/write {{
+      set $args "db=$arg_bucket&precision=$precision_v1";
+      proxy_pass http://influx/write;
+    }}
+    location = /health {{
+      default_type application/json;
+      return 200 '{{"name":"influxdb","status":"pass"}}';
+    }}
+    location / {{ proxy_pass http://influx; }}
+  }}
+}}
+"""
+
+
+def influx_v2_server(folder: Path, upstream: InfluxServer) -> Server:
+    """Return nginx in front of influxd: the v2 write path on a real engine, not yet started."""
+    program = find_server("nginx", "nginx-light")
+    port = free_port()
+    user = "user root;" if os.geteuid() == 0 else ""
+    conf = folder / "nginx.conf"
+    conf.write_text(NGINX_CONF.format(user=user, folder=folder, port=port, upstream=upstream.port))
+    argv = [program, "-p", str(folder), "-c", str(conf)]
+    return Server(argv, folder, port, lambda: listens(port))
