@@ -1,0 +1,1 @@
+"""Devices, recordings and the virtual patient: everything that yields samples."""
