@@ -1,0 +1,113 @@
+"""Dead letters: what can never be stored is kept in JSON lines, with the reason.
+
+    refused.jsonl     one event per line: received_ns, reason, device, boot, event, point
+    malformed.jsonl   one message per line: received_ns, reason, topic, bytes, payload (cut)
+
+The two are apart, so that a flood of malformed messages pushes no event out. A file that reaches
+its size is turned over: refused.jsonl.1 is the next older; the oldest goes when `keep` is reached.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from edge import wire
+from pipeline.points import Point
+
+__all__ = ["DeadLetters", "malformed_letter", "refused_letter"]
+
+_LOG = logging.getLogger(__name__)
+_PAYLOAD_BYTES: Final = 512
+Letter = dict[str, Any]
+
+
+def refused_letter(
+    event: wire.Event, device: str, boot: str, reason: str, received_ns: int, point: Point | None
+) -> Letter:
+    """Return the letter of an event that no store takes; `point` where there is one."""
+    return {
+        "received_ns": received_ns,
+        "reason": reason,
+        "device": device,
+        "boot": boot,
+        "event": event,
+        "point": point,
+    }
+
+
+def malformed_letter(topic: str, payload: bytes, reason: str, received_ns: int) -> Letter:
+    """Return the letter of a message that nobody can read, cut after 512 bytes."""
+    return {
+        "received_ns": received_ns,
+        "reason": reason[:_PAYLOAD_BYTES],
+        "topic": topic[:_PAYLOAD_BYTES],
+        "bytes": len(payload),
+        "payload": payload[:_PAYLOAD_BYTES].decode("utf-8", "backslashreplace"),
+    }
+
+
+class DeadLetters:
+    """The folder of dead letters; what `add` returned from is on disk.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where missing, readable by its owner alone.
+    max_bytes, keep : int
+        Size at which a file is turned over, and how many older ones are kept.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int = 16 * 1024 * 1024, keep: int = 8) -> None:
+        self._folder = Path(folder)
+        self._max_bytes = max_bytes
+        self._keep = keep
+
+    async def add(self, kind: Literal["refused", "malformed"], letters: Sequence[Letter]) -> None:
+        """Append the letters to the file of their kind; raise OSError where that cannot be."""
+        if letters:
+            await asyncio.to_thread(self._append, self._folder / f"{kind}.jsonl", letters)
+
+    def _append(self, path: Path, letters: Sequence[Letter]) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lines = b"".join(msgspec.json.encode(letter) + b"\n" for letter in letters)
+        if path.exists() and path.stat().st_size + len(lines) > self._max_bytes:
+            self._turn_over(path)
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            begin = os.fstat(handle).st_size
+            if begin and os.pread(handle, 1, begin - 1) != b"\n":
+                lines = b"\n" + lines  # a write that was cut by a crash keeps to its own line
+            _write_all(handle, lines)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        _sync_folder(self._folder)
+
+    def _turn_over(self, path: Path) -> None:
+        oldest = path.with_name(f"{path.name}.{self._keep}")
+        if oldest.exists():
+            lost = oldest.read_bytes().count(b"\n")
+            _LOG.error("%s is full: the oldest %d dead letters go", self._folder, lost)
+        for number in range(self._keep - 1, 0, -1):
+            older = path.with_name(f"{path.name}.{number}")
+            if older.exists():
+                older.replace(path.with_name(f"{path.name}.{number + 1}"))
+        path.replace(path.with_name(f"{path.name}.1"))
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(handle, data) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
