@@ -1,0 +1,360 @@
+"""The agent: samples in, events committed, sent and receipted. One asyncio process.
+
+    source ─ blocks ─> Walk ─ records ─> events ─> commit (writer thread) ─> Publisher ─> broker
+                                                     outbox <──────────────── receipts
+
+The detection loop only appends to a list. A second task commits it every second or ten events,
+and at once for what is urgent; neither the disk nor the network can hold up detection.
+"""
+
+import asyncio
+import logging
+import random
+import signal
+from collections.abc import Callable
+from contextlib import aclosing
+
+from edge import wire
+from edge.analyse import foot_configs
+from edge.clock import WallOffset
+from edge.config import AgentConfig
+from edge.events import URGENT, Record, to_wire
+from edge.link import MqttConnector
+from edge.losses import priority_of
+from edge.outbox import Outbox
+from edge.publish import Publisher
+from edge.samplegaps import SampleGaps
+from edge.service import OutboxService
+from edge.state import AgentState
+from hw.source import SIDES, Block, Clock, Side, Source
+from kernels import GaitEvent, GaitStride, KernelInputError, Walk
+
+__all__ = ["GRACE_S", "MAX_UNCOMMITTED", "Agent", "assemble"]
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 3.0
+"""At a stop, so long for the last events to be sent and receipted; what is not, waits on disk."""
+MAX_UNCOMMITTED = 10_000
+"""Events that wait in memory while the disk hangs: over an hour of brisk walking."""
+REOPEN_S = (1.0, 30.0)
+"""Bounds of the wait before a failed source is opened again [s]."""
+Observer = Callable[[Record, int], None]
+
+
+class Agent:
+    """One device's agent.
+
+    Parameters
+    ----------
+    config : AgentConfig
+        Device, affected leg, commit interval, feet.
+    source : Source
+        What yields the samples.
+    clock : Clock
+        The clock of the samples; a simulated one runs everything but the network's timers.
+    outbox : OutboxService
+        Where events go; closed at the end.
+    publisher : Publisher or None
+        What sends them; None: they wait on disk.
+    once : bool
+        End when the source ends (a recording); else it is opened again.
+    observer : callable, optional
+        Called in the detection loop with each gait record and the arrival of the block that
+        decided it [monotonic ns]: for cues and measurements. It must not block.
+    """
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        source: Source,
+        clock: Clock,
+        outbox: OutboxService,
+        publisher: Publisher | None = None,
+        *,
+        once: bool = False,
+        observer: Observer | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.state = AgentState()
+        self._config = config
+        self._source = source
+        self._clock = clock
+        self._outbox = outbox
+        self._publisher = publisher
+        self._once = once
+        self._observer = observer
+        self._rng = rng or random.Random()
+        sides: tuple[Side, ...] = SIDES
+        if config.source.side != "both":
+            sides = (config.source.side,)
+        self._walk = Walk(foot_configs(source.profile, sides), affected=config.affected)
+        self._gaps = {side: SampleGaps(side) for side in sides}
+        self._offset = WallOffset(clock, outbox.offset_ns)
+        self._events: list[wire.Event] = []
+        self._due = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._detected_all = False
+        self._grace_s = GRACE_S
+
+    @property
+    def offset_ns(self) -> int | None:
+        """Wall less monotonic time in use; None while the wall clock is not known."""
+        return self._offset.offset_ns
+
+    # -- running ----------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """End cleanly: nothing detected is lost. A second call waits for no receipts."""
+        if self._stop.is_set():
+            self._grace_s = 0.0
+            if self._publisher is not None:
+                self._publisher.stop(0.0)
+        self._stop.set()
+
+    def handle_signals(self) -> None:
+        """Stop on SIGTERM and SIGINT; to be called within the running event loop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+
+    async def run(self) -> None:
+        """Run until `stop`, or until the source ends where `once` says so.
+
+        Raises
+        ------
+        Exception
+            With `once`, what the source raised; everything before it is committed.
+        """
+        await self._follow_clock()
+        publishing = asyncio.create_task(self._publish())
+        committing = asyncio.create_task(self._commit_loop())
+        ticking = asyncio.create_task(self._tick())
+        try:
+            await self._detect_until_stopped()
+        finally:
+            await self._wind_up(ticking, committing, publishing)
+
+    async def _detect_until_stopped(self) -> None:
+        detecting = asyncio.create_task(self._detect_loop())
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait((detecting, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if detecting.done():
+                detecting.result()
+        finally:
+            for task in (detecting, stopping):
+                task.cancel()
+            await asyncio.gather(detecting, stopping, return_exceptions=True)
+
+    async def _wind_up(
+        self,
+        ticking: asyncio.Task[None],
+        committing: asyncio.Task[None],
+        publishing: asyncio.Task[None],
+    ) -> None:
+        """Finish the kernels, commit, give the sending a little time, close."""
+        ticking.cancel()
+        self._take(self._walk.finish(), self._clock.monotonic_ns())
+        self._close_gaps()
+        self._detected_all = True
+        self._due.set()
+        await asyncio.gather(ticking, committing, return_exceptions=True)
+        await self._follow_clock()
+        if self._publisher is not None:
+            self._publisher.stop(self._grace_s)
+            await asyncio.wait((publishing,), timeout=self._grace_s + 2.0)
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
+        await self._outbox.close()
+        self._refresh()
+
+    async def _publish(self) -> None:
+        """Run the publisher; an error that nobody foresaw stops neither it nor the agent."""
+        while self._publisher is not None and not self._detected_all:
+            try:
+                await self._publisher.run()
+            except Exception:
+                log.exception("sending failed; tried again in %.0f s", REOPEN_S[1])
+                await asyncio.sleep(REOPEN_S[1])
+
+    # -- detection --------------------------------------------------------------------------
+
+    async def _detect_loop(self) -> None:
+        """Read the source; open it again after failures, unless it is a recording."""
+        wait_s = REOPEN_S[0]
+        while True:
+            begin_ns = self._clock.monotonic_ns()
+            try:
+                await self._detect()
+                problem = "the source ended"
+            except Exception as error:
+                if self._once:
+                    raise
+                problem = f"the source failed: {error or type(error).__name__}"
+            if self._once:
+                return
+            self.state.source_failures += 1
+            self.state.last_error = problem
+            if self._clock.monotonic_ns() - begin_ns > 10 * REOPEN_S[1] * 1e9:
+                wait_s = REOPEN_S[0]
+            log.warning("%s; opened again in %.0f s", problem, wait_s)
+            await self._clock.sleep(wait_s)
+            wait_s = min(REOPEN_S[1], self._rng.uniform(REOPEN_S[0], wait_s * 3))
+
+    async def _detect(self) -> None:
+        async with aclosing(self._source.blocks()) as blocks:  # type: ignore[type-var]  # every source's iterator is a generator
+            async for block in blocks:
+                if block.side in self._gaps:
+                    self._take_block(block)
+
+    def _take_block(self, block: Block) -> None:
+        arrival_ns = self._clock.monotonic_ns()
+        foot = self.state.foot(block.side)
+        try:
+            records = self._walk.push(block.side, block.time_ns, block.load, block.imu)
+        except KernelInputError as error:
+            self.state.blocks_refused += 1
+            self.state.last_error = str(error)
+            log.warning("block of the %s foot refused: %s", block.side, error)
+            return
+        self._gaps[block.side].see(block)
+        foot.samples += len(block.time_ns)
+        foot.last_sample_ns = arrival_ns
+        if records:
+            self._take(records, arrival_ns)
+
+    def _take(self, records: list[Record], arrival_ns: int) -> None:
+        """Turn gait records into events that wait for the next commit."""
+        for record in records:
+            self._show(record)
+            if self._observer is not None:
+                self._observer(record, arrival_ns)
+            try:
+                event = to_wire(record)
+            except wire.WireError as error:
+                self.state.last_error = str(error)
+                log.error("event not sent: %s", error)
+                self._outbox.note_loss(1, 1, record.time_ns, "refused by the wire")
+                continue
+            if event is not None:
+                self._queue(event)
+
+    def _show(self, record: Record) -> None:
+        if isinstance(record, GaitEvent):
+            self.state.take_event(record)
+        elif isinstance(record, GaitStride):
+            self.state.take_stride(record)
+        else:
+            self.state.bouts += 1
+
+    def _queue(self, event: wire.Event) -> None:
+        self.state.detected += 1
+        if len(self._events) >= MAX_UNCOMMITTED:
+            self._shed()
+        self._events.append(event)
+        if isinstance(event, URGENT) or len(self._events) >= self._config.outbox.commit_events:
+            self._due.set()
+
+    def _shed(self) -> None:
+        """The disk hangs: let the oldest of the least important events go, and count it."""
+        index = min(range(len(self._events)), key=lambda i: (priority_of(self._events[i]), i))
+        lost = self._events.pop(index)
+        self._outbox.note_loss(priority_of(lost), 1, lost.time_ns, "disk hung")
+
+    def _take_gaps(self, now_ns: int | None) -> None:
+        for gaps in self._gaps.values():
+            gap = gaps.take(now_ns)
+            if gap is not None:
+                self._queue(gap)
+
+    def _close_gaps(self) -> None:
+        """At the end: a foot that fell silent before the other one has lost the rest."""
+        ends = [gaps.last_ns for gaps in self._gaps.values() if gaps.last_ns is not None]
+        for gaps in self._gaps.values():
+            gaps.silent_until(max(ends, default=0))
+        self._take_gaps(None)
+
+    # -- committing -------------------------------------------------------------------------
+
+    async def _commit_loop(self) -> None:
+        """Commit when something is due, until all is detected and committed."""
+        while not (self._detected_all and not self._events):
+            await self._due.wait()
+            self._due.clear()
+            events, self._events = self._events, []
+            if events or self._outbox.has_work:
+                await self._outbox.commit(events)
+                if self._publisher is not None:
+                    self._publisher.wake()
+            self._refresh()
+
+    async def _tick(self) -> None:
+        """Every commit interval: commit what is there, look at the clock and at the gaps."""
+        while True:
+            await self._clock.sleep(self._config.outbox.commit_s)
+            self._take_gaps(self._clock.monotonic_ns())
+            await self._follow_clock()
+            self._due.set()
+
+    async def _follow_clock(self) -> None:
+        """Stamp what waits when the wall clock becomes known, or turns out to have been wrong."""
+        if not self._offset.update():
+            return
+        assert self._offset.offset_ns is not None
+        stamped = await self._outbox.stamp(self._offset.offset_ns)
+        log.info("wall clock known; %d waiting events stamped", stamped)
+        if self._publisher is not None:
+            self._publisher.read_again()
+
+    def _refresh(self) -> None:
+        """Bring the counts of outbox and publisher into the state."""
+        state, counts = self.state, self._outbox.counts
+        state.committed, state.receipted = counts.committed, counts.receipted
+        state.dropped, state.waiting = counts.dropped, self._outbox.waiting
+        state.clock_known = self._offset.offset_ns is not None
+        if self._publisher is not None:
+            sending = self._publisher.state
+            state.sent, state.connected = sending.sent, sending.connected
+
+
+def assemble(
+    config: AgentConfig,
+    source: Source,
+    clock: Clock,
+    *,
+    clock_name: str | None = None,
+    version: str = "",
+    once: bool = False,
+    observer: Observer | None = None,
+) -> Agent:
+    """Return an agent with its outbox and a real broker, as the configuration says.
+
+    Parameters
+    ----------
+    clock_name : str, optional
+        `edge.clock.machine_clock_name()` where `clock` is the machine's own monotonic clock: a
+        restart then goes on with the known wall time. None for every other clock.
+
+    Raises
+    ------
+    OutboxError
+        The outbox cannot be opened.
+    LinkError
+        A certificate cannot be read.
+    """
+    outbox = Outbox(
+        config.outbox_path,
+        clock_name=clock_name,
+        max_rows=config.outbox.max_rows,
+        max_bytes=config.outbox.max_bytes,
+    )
+    service = OutboxService(outbox)
+    publisher = Publisher(
+        config.device,
+        service,
+        MqttConnector(config.broker, config.device),
+        version=version,
+        wall_ns=clock.wall_ns,
+    )
+    return Agent(config, source, clock, service, publisher, once=once, observer=observer)
