@@ -1,0 +1,1 @@
+"""Dashboards as code, over the names of `pipeline.points`."""

@@ -1,0 +1,572 @@
+"""heelfirst: the command line, and the one place where the rooms are put together.
+
+Every command imports its rooms when it runs, so that `heelfirst --help` answers at once.
+"""
+
+import asyncio
+import functools
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from edge.config import AgentConfig
+    from edge.doctor import Finding
+    from edge.live import Delivery
+    from edge.state import AgentState
+    from hw.source import Clock, Source
+    from pipeline.config import PipelineConfig
+    from pipeline.ingest import Ingest, IngestState
+    from pipeline.registry import Patient, Registry
+    from pipeline.store import Store
+
+__all__ = ["app", "main"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+VERSION = "0.1.0"
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+
+ABOUT = """Home monitoring of foot drop: toe-first contact, toe drag and trip risk.
+
+Not a medical device: no diagnosis, no fall alarm, no stimulation."""
+
+app = typer.Typer(help=ABOUT, no_args_is_help=True, pretty_exceptions_enable=False)
+patients_app = typer.Typer(help="Patients and the devices they wear.", no_args_is_help=True)
+app.add_typer(patients_app, name="patients")
+
+AFFECTED = ("none", "left", "right", "both")
+
+Affected = Annotated[str, typer.Option(help="The leg with foot drop: none, left, right or both.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Log what is done, not only trouble.")]
+AgentFile = Annotated[Path | None, typer.Option("--config", help="The agent's TOML; see `config`.")]
+PipelineFile = Annotated[
+    Path | None, typer.Option("--config", help="The pipeline's TOML; see `config`.")
+]
+
+
+def _say(text: str) -> None:
+    typer.echo(text)
+
+
+def _fail(text: str, code: int) -> typer.Exit:
+    typer.echo(f"heelfirst: {text}", err=True)
+    return typer.Exit(code)
+
+
+def _clear_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn the rooms' own errors into one line and exit code 2; anything else is a defect."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise _fail("interrupted", 130) from None
+        except Exception as error:
+            if isinstance(error, _room_errors()):
+                raise _fail(str(error), EXIT_BAD_INPUT) from None
+            raise
+
+    return wrapped
+
+
+def _room_errors() -> tuple[type[Exception], ...]:
+    """The error root of each room that was imported."""
+    roots = {
+        "hw.source": "HwError",
+        "kernels.errors": "KernelError",
+        "edge.errors": "EdgeError",
+        "pipeline.errors": "PipelineError",
+    }
+    found = (getattr(sys.modules.get(module), root, None) for module, root in roots.items())
+    return tuple(root for root in found if root is not None)
+
+
+def _choose(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise _fail(f"{name} is {value!r}: choose one of {', '.join(allowed)}", EXIT_BAD_INPUT)
+    return value
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[float], None]]:
+    """Show a bar for work that takes a share from 0 to 1; silent where no person looks."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
+
+
+# -- recordings ---------------------------------------------------------------------------------
+
+
+@app.command()
+@_clear_errors
+def analyse(
+    recording: Annotated[Path, typer.Argument(help="Moticon export, CSV, or our own recording.")],
+    out: Annotated[Path, typer.Option(help="Folder for events.csv, strides.csv and walk.svg.")],
+    profile: Annotated[
+        Path | None, typer.Option(help="TOML of the device; a CSV needs it.")
+    ] = None,
+    affected: Affected = "none",
+) -> None:
+    """Find events and strides in a recording: two CSV files and a plot."""
+    from edge.analyse import analyse as run
+    from edge.analyse import write_csv
+    from hw.replay import read
+    from pipeline.page import headline
+    from pipeline.plots import walk_plot
+    from pipeline.summary import summarise
+
+    _choose("--affected", affected, AFFECTED)
+    walk = read(recording, profile)
+    with _progress(f"analysing {recording.name}") as update:
+        analysis = run(walk, affected=affected, progress=update)  # type: ignore[arg-type]  # checked
+    strides = [asdict(stride) for stride in analysis.strides]
+    bouts = [asdict(bout) for bout in analysis.bouts]
+    plot = walk_plot(strides, bouts, title=recording.name)
+    events_csv, strides_csv = write_csv(analysis, out)
+    _write_whole(out / "walk.svg", plot)
+    _say(headline(summarise(strides, bouts)))
+    _say(f"written: {events_csv}, {strides_csv}, {out / 'walk.svg'}")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+@app.command()
+@_clear_errors
+def schema() -> None:
+    """Print the JSON Schema of the messages on the wire."""
+    import json
+
+    from edge import wire
+
+    _say(json.dumps(wire.schema(), indent=2, sort_keys=True))
+
+
+@app.command()
+@_clear_errors
+def config(
+    room: Annotated[str, typer.Argument(help="agent or pipeline")],
+) -> None:
+    """Print a commented configuration with every default, to start from."""
+    from importlib import resources
+
+    package = {"agent": "edge", "pipeline": "pipeline"}[
+        _choose("ROOM", room, ("agent", "pipeline"))
+    ]
+    _say(resources.files(package).joinpath("sample.toml").read_text(encoding="utf-8"))
+
+
+# -- services -----------------------------------------------------------------------------------
+
+
+@app.command()
+@_clear_errors
+def agent(config: AgentFile = None, verbose: Verbose = False) -> None:
+    """Run the agent: samples in, events out, until Ctrl-C or SIGTERM."""
+    from edge.config import AgentConfig, load
+
+    settings = load(config) if config else AgentConfig()
+    _log(verbose)
+    asyncio.run(_run_agent(settings))
+
+
+async def _run_agent(settings: "AgentConfig") -> None:
+    from edge.agent import assemble
+    from edge.clock import machine_clock_name
+    from hw.clock import SystemClock
+
+    clock = SystemClock(settings.trust_wall_clock)
+    source = _open_source(settings, clock)
+    running = assemble(settings, source, clock, clock_name=machine_clock_name(), version=VERSION)
+    running.handle_signals()
+    await running.run()
+
+
+def _open_source(settings: "AgentConfig", clock: "Clock") -> "Source":
+    from hw.registry import SourceSettings, open_source
+
+    named = settings.source
+    chosen = SourceSettings(
+        path=Path(named.path) if named.path else None,
+        profile=Path(named.profile) if named.profile else None,
+        affected="right" if settings.affected == "right" else "left",
+    )
+    return open_source(named.driver, chosen, clock)
+
+
+@app.command()
+@_clear_errors
+def pipeline(config: PipelineFile = None, verbose: Verbose = False) -> None:
+    """Run the pipeline: MQTT in, database out, until Ctrl-C or SIGTERM."""
+    from pipeline.config import PipelineConfig, load
+
+    settings = load(config) if config else PipelineConfig()
+    _log(verbose)
+    asyncio.run(_run_pipeline(settings))
+
+
+async def _run_pipeline(settings: "PipelineConfig") -> None:
+    async with _open_pipeline(settings) as (ingest, _store, _registry):
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ingest.stop)
+        await ingest.run()
+
+
+@asynccontextmanager
+async def _open_pipeline(
+    settings: "PipelineConfig",
+) -> AsyncIterator[tuple["Ingest", "Store", "Registry"]]:
+    from pipeline.ingest import Ingest
+    from pipeline.link import MqttLink
+    from pipeline.registry import Registry
+    from pipeline.store import open_store
+
+    store = open_store(settings.store)
+    registry = Registry(settings.registry.path, settings.registry.quarantine_events)
+    try:
+        yield Ingest(settings, store, registry, MqttLink(settings.broker)), store, registry
+    finally:
+        await registry.close()
+        await store.close()
+
+
+def _log(verbose: bool) -> None:
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+@patients_app.command("add")
+@_clear_errors
+def patients_add(
+    device: Annotated[str, typer.Option(help="The device this patient wears from now on.")] = "",
+    patient: Annotated[str, typer.Option(help="An existing id; empty: a new patient.")] = "",
+    label: Annotated[str, typer.Option(help="For people; never leaves the registry.")] = "",
+    config: PipelineFile = None,
+) -> None:
+    """Add a pseudonymous patient, give a patient a device, or both; print the patient's id."""
+
+    async def add(registry: "Registry") -> str:
+        chosen = patient or await registry.add_patient(label)
+        if device:
+            await registry.assign(device, chosen)
+        return chosen
+
+    _say(_with_registry(config, add))
+
+
+@patients_app.command("list")
+@_clear_errors
+def patients_list(config: PipelineFile = None) -> None:
+    """List patients with their devices, and devices that wait for a patient."""
+    from rich.console import Console
+    from rich.table import Table
+
+    async def rows(registry: "Registry") -> tuple[list["Patient"], dict[str, int]]:
+        return await registry.patients(), await registry.quarantined()
+
+    patients, waiting = _with_registry(config, rows)
+    table = Table("patient", "label", "devices", "since")
+    for patient in patients:
+        since = datetime.fromtimestamp(patient.created_ns / 1e9).strftime("%Y-%m-%d")
+        table.add_row(patient.patient, patient.label, ", ".join(patient.devices), since)
+    Console().print(table)
+    for device, events in waiting.items():
+        _say(
+            f"{device}: {events} events wait for a patient; "
+            f"heelfirst patients add --device {device}"
+        )
+
+
+def _with_registry(config: Path | None, work: "Callable[[Registry], Coroutine[Any, Any, R]]") -> R:
+    from pipeline.config import PipelineConfig, load
+    from pipeline.registry import Registry
+
+    settings = load(config) if config else PipelineConfig()
+
+    async def run() -> R:
+        registry = Registry(settings.registry.path, settings.registry.quarantine_events)
+        try:
+            return await work(registry)
+        finally:
+            await registry.close()
+
+    return asyncio.run(run())
+
+
+# -- the demo -----------------------------------------------------------------------------------
+
+
+@app.command()
+@_clear_errors
+def demo(
+    replay: Annotated[Path | None, typer.Option(help="Walk this recording.")] = None,
+    profile: Annotated[Path | None, typer.Option(help="TOML of the recording's device.")] = None,
+    patient: Annotated[
+        str, typer.Option(help="The virtual patient: healthy, mild, moderate, severe.")
+    ] = "moderate",
+    affected: Affected = "left",
+    seed: Annotated[int, typer.Option(help="Another seed, another walk.")] = 1,
+    seconds: Annotated[float, typer.Option(min=1, help="The virtual patient walks so long.")] = 60,
+    speed: Annotated[float, typer.Option(min=0.1, max=100, help="1 is real time.")] = 1,
+    broker: Annotated[str, typer.Option(help="HOST:PORT; empty: a broker in the process.")] = "",
+    influx: Annotated[
+        str,
+        typer.Option(
+            help="http://HOST:PORT/DATABASE; InfluxDB 1.x, or with HEELFIRST_STORE_TOKEN set 2.x"
+            " and 3. Empty: SQLite in the folder."
+        ),
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Where each walk gets a folder.")] = Path("out"),
+    picture: Annotated[Path | None, typer.Option(help="Save the last view as SVG.")] = None,
+) -> None:
+    """Walk a virtual patient or a recording through kernel, broker, pipeline and store."""
+    from hw.clock import ScaledClock
+
+    _log(verbose=False)
+    _choose("--affected", affected, AFFECTED)
+    clock = ScaledClock(speed, time.time_ns())
+    source, title, length_s = _demo_source(replay, profile, patient, affected, seed, seconds, clock)
+    folder = out / datetime.now().strftime("walk-%Y%m%d-%H%M%S")
+    folder.mkdir(parents=True, exist_ok=True)
+    asyncio.run(_demo(source, title, length_s, clock, affected, broker, influx, folder, picture))
+
+
+def _demo_source(
+    replay: Path | None,
+    profile: Path | None,
+    patient: str,
+    affected: str,
+    seed: int,
+    seconds: float,
+    clock: "Clock",
+) -> tuple["Source", str, float]:
+    """Return what walks, its name for people, and how long it takes [s]."""
+    from hw.registry import SourceSettings, open_source
+
+    if replay is not None:
+        from hw.replay import Replay, read
+
+        recording = read(replay, profile)
+        times = [foot.time_ns for foot in recording.feet.values()]
+        length_s = (max(t[-1] for t in times) - min(t[0] for t in times)) / 1e9
+        return Replay(recording, clock), replay.name, float(length_s)
+    from hw.virtual import PRESETS
+
+    _choose("--patient", patient, PRESETS)
+    leg: Any = "right" if affected == "right" else "left"
+    settings = SourceSettings(preset=patient, affected=leg, seed=seed, seconds=seconds)
+    return open_source("virtual", settings, clock), f"virtual patient, {patient}", seconds
+
+
+async def _demo(
+    source: "Source",
+    title: str,
+    length_s: float,
+    clock: "Clock",
+    affected: str,
+    broker: str,
+    influx: str,
+    folder: Path,
+    picture: Path | None,
+) -> None:
+    from edge.agent import assemble
+    from edge.live import LiveView
+    from pipeline.embedded import embedded_broker
+
+    async with AsyncExitStack() as stack:
+        place = broker or f"127.0.0.1:{await stack.enter_async_context(embedded_broker())}"
+        agent_config, pipeline_config = _demo_configs(place, bool(broker), influx, affected, folder)
+        ingest, store, registry = await stack.enter_async_context(_open_pipeline(pipeline_config))
+        await store.check()
+        patient = await registry.add_patient("demo")
+        await registry.assign(agent_config.device, patient)
+        agent = assemble(agent_config, source, clock, version=VERSION, once=True)
+        agent.handle_signals()
+        start_ns = clock.wall_ns() or 0
+        ingesting = asyncio.create_task(ingest.run())
+        try:
+            view = LiveView(agent.state, title, lambda: _delivery(ingest.state))
+            await view.show_until(asyncio.create_task(agent.run()), clock, length_s)
+        finally:
+            ingest.stop()
+            await ingesting
+        if picture is not None:
+            view.save(picture)
+        await _demo_result(store, patient, (start_ns, (clock.wall_ns() or 0) + 1), title, folder)
+        _say(_demo_account(agent.state, ingest.state, folder))
+
+
+def _demo_configs(
+    broker: str, real_broker: bool, influx: str, affected: str, folder: Path
+) -> tuple["AgentConfig", "PipelineConfig"]:
+    """Return both rooms' settings for one walk, everything below its folder."""
+    from edge import config as edge
+    from pipeline import config as pipeline
+
+    host, _, port = broker.rpartition(":")
+    if not host or not port.isdigit():
+        raise _fail(f"--broker {broker!r}: give HOST:PORT, such as 127.0.0.1:1883", EXIT_BAD_INPUT)
+    address: Any = {
+        "host": host,
+        "port": int(port),
+        "protocol": "5" if real_broker else "3.1.1",
+    }
+    device = f"demo-{secrets.token_hex(4)}"
+    agent_config = edge.AgentConfig(
+        device=device,
+        affected=affected,  # type: ignore[arg-type]  # checked by the command
+        broker=edge.BrokerConfig(**address),
+        state=edge.StateConfig(dir=str(folder)),
+    )
+    pipeline_config = pipeline.PipelineConfig(
+        broker=pipeline.BrokerConfig(
+            **address, client_id=f"{device}-pipeline", persistent_session=False
+        ),
+        store=pipeline.StoreConfig(**_demo_store(influx, folder)),
+        registry=pipeline.RegistryConfig(path=str(folder / "registry.db")),
+        deadletter=pipeline.DeadLetterConfig(path=str(folder / "deadletters")),
+    )
+    return agent_config, pipeline_config
+
+
+def _demo_store(influx: str, folder: Path) -> dict[str, Any]:
+    if not influx:
+        return {"kind": "sqlite", "path": str(folder / "store.db")}
+    url, _, database = influx.rstrip("/").rpartition("/")
+    if not url.startswith(("http://", "https://")):
+        raise _fail(f"--influx {influx!r}: give http://HOST:PORT/DATABASE", EXIT_BAD_INPUT)
+    if "HEELFIRST_STORE_TOKEN" in os.environ:
+        return {"kind": "influx2", "url": url, "bucket": database}
+    return {"kind": "influx1", "url": url, "database": database}
+
+
+def _delivery(state: "IngestState") -> "Delivery":
+    from edge.live import Delivery
+
+    return Delivery(state.stored, state.problem, "the store")
+
+
+async def _demo_result(
+    store: "Store", patient: str, span_ns: tuple[int, int], title: str, folder: Path
+) -> None:
+    """Say from the store what was found, and leave one page."""
+    from pipeline.page import headline, make_page
+    from pipeline.summary import summarise
+
+    start_ns, stop_ns = span_ns
+    strides = await store.read("stride", patient=patient, start_ns=start_ns, stop_ns=stop_ns)
+    page = folder / "walk.html"
+    _write_whole(page, await make_page(store, patient, start_ns, stop_ns, title))
+    _say(headline(summarise(strides)))
+    _say(f"page: {page}")
+
+
+def _demo_account(state: "AgentState", ingest: "IngestState", folder: Path) -> str:
+    text = (
+        f"{state.committed} events committed, {ingest.stored} stored, "
+        f"{state.receipted} receipted, {state.waiting} waiting"
+    )
+    if state.waiting:
+        text += f"\nwhat waits is in {folder / 'outbox.db'}; nothing is lost"
+    return text
+
+
+# -- looking after it ---------------------------------------------------------------------------
+
+
+@app.command()
+@_clear_errors
+def doctor(
+    agent: Annotated[Path | None, typer.Option(help="The agent's TOML.")] = None,
+    pipeline: Annotated[Path | None, typer.Option(help="The pipeline's TOML.")] = None,
+) -> None:
+    """Examine clock, disk, device, broker, store and registry; say what to do.
+
+    Without a file both sides are examined with their defaults. Exit code 1: something is ill.
+    """
+    if not asyncio.run(_examine(agent, pipeline)):
+        raise typer.Exit(EXIT_FAILED)
+
+
+async def _examine(agent_file: Path | None, pipeline_file: Path | None) -> bool:
+    both = agent_file is None and pipeline_file is None
+    well = True
+    if agent_file or both:
+        well &= await _print_findings("agent", _agent_findings(agent_file))
+    if pipeline_file or both:
+        well &= await _print_findings("pipeline", _pipeline_findings(pipeline_file))
+    return well
+
+
+def _agent_findings(file: Path | None) -> "AsyncIterator[Finding]":
+    from edge.config import AgentConfig, load
+    from edge.doctor import examine
+    from hw.clock import SystemClock
+
+    settings = load(file) if file else AgentConfig()
+    clock = SystemClock(settings.trust_wall_clock)
+    return examine(settings, clock, lambda: _open_source(settings, clock))
+
+
+def _pipeline_findings(file: Path | None) -> "AsyncIterator[Finding]":
+    from pipeline.config import PipelineConfig, load
+    from pipeline.doctor import examine
+
+    return examine(load(file) if file else PipelineConfig())
+
+
+async def _print_findings(room: str, findings: "AsyncIterator[Finding]") -> bool:
+    colours = {"well": "green", "doubtful": "yellow", "ill": "red"}
+    well = True
+    async for subject, verdict, text in findings:
+        well &= verdict != "ill"
+        _say(f"{room:8} {subject:8} {typer.style(f'{verdict:8}', fg=colours[verdict])} {text}")
+    return well
+
+
+@app.command()
+@_clear_errors
+def bench(
+    seconds: Annotated[float, typer.Option(min=5, help="How long the agent is measured.")] = 20,
+) -> None:
+    """Measure the kernel's frames per second and the agent's CPU, memory and latency.
+
+    Exit code 1: a goal was missed.
+    """
+    from edge.bench import run
+
+    if not run(seconds, _say):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
