@@ -1,6 +1,7 @@
 """What `heelfirst doctor` asks of the pipeline's side: store, disk, registry, broker."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -30,6 +31,8 @@ async def examine(config: PipelineConfig) -> AsyncIterator[Finding]:
 
 
 async def _store(config: PipelineConfig) -> Finding:
+    if config.store.kind == "sqlite" and (finding := _missing("store", Path(config.store.path))):
+        return finding
     try:
         store = open_store(config.store)
         try:
@@ -38,6 +41,17 @@ async def _store(config: PipelineConfig) -> Finding:
             await store.close()
     except PipelineError as error:
         return ("store", "ill", str(error))
+
+
+def _missing(subject: str, file: Path) -> Finding | None:
+    """Return a finding for a file that is not there yet, which looking would make; else None."""
+    if file.exists():
+        return None
+    folder = next(path for path in file.absolute().parents if path.exists())
+    if not os.access(folder, os.W_OK):
+        remedy = f"give the pipeline's user the folder: sudo chown $USER {folder}"
+        return (subject, "ill", f"{file} cannot be made in {folder}; {remedy}")
+    return (subject, "well", f"{file} is not there yet, the first start makes it")
 
 
 def _disk(folder: Path) -> Finding:
@@ -53,6 +67,8 @@ def _disk(folder: Path) -> Finding:
 
 
 async def _registry(config: PipelineConfig) -> Finding:
+    if finding := _missing("registry", Path(config.registry.path)):
+        return finding
     registry = Registry(config.registry.path, config.registry.quarantine_events)
     try:
         patients, waiting = await registry.patients(), await registry.quarantined()
