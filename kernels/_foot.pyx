@@ -1,4 +1,4 @@
-"""The compiled loop of the kernel: one foot, sample by sample, without Python objects or allocation.
+"""The compiled loop of the kernel: one foot, sample by sample, no Python object, no allocation.
 
 `reference.py` is the readable twin; every function here has its namesake there, with the same
 order of floating-point operations, so that both give equal bits.
@@ -65,7 +65,7 @@ cdef class FootEngine(Swing):
         return self.chain.fault if self.has_imu else 0
 
     def push(self, time_ns, load, imu):
-        """Take samples; return what `drain` has, or -1 where the arrays are not the promised ones."""
+        """Take samples; return how much `drain` has, or -1 for arrays not as promised."""
         cdef cnp.ndarray t, loads, imus
         cdef const int64_t* tp
         cdef const float* lp = NULL
@@ -110,7 +110,9 @@ cdef class FootEngine(Swing):
                 self.decide(self.door_ns, STRIKE_UNKNOWN)
             self.close_stride(self.door_ns)
 
-    cdef void run(self, const int64_t* t, const float* load, const float* imu, Py_ssize_t n) noexcept nogil:
+    cdef void run(
+        self, const int64_t* t, const float* load, const float* imu, Py_ssize_t n
+    ) noexcept nogil:
         cdef Py_ssize_t i
         cdef bint use_load = load != NULL and self.n_cells > 0
         cdef bint use_imu = imu != NULL and self.has_imu
@@ -407,22 +409,25 @@ cdef class FootEngine(Swing):
     cdef bint landed(self, int64_t t) noexcept nogil:
         cdef double total = self.cells.total, floor = 0.0, net
         cdef bint full, landed, accepted
-        cdef int64_t heel_ns = self.onset[HEEL], fore_ns, margin, first = MISSING
+        cdef int64_t heel_ns = self.onset[HEEL], fore_ns, margin, lead, least_ns, first = MISSING
         cdef int r
         for r in range(3):
             floor += fmin(self.low[r][0], self.low[r][1])
-        full = total > self.loose() * self.k.landing_share * self.scale and total - floor > 0.1 * self.scale
+        full = total > self.loose() * self.k.landing_share * self.scale
+        full = full and total - floor > 0.1 * self.scale
         self.full_samples = self.full_samples + 1 if full else 0
         landed = self.full_samples >= 2
         if not landed and heel_ns != MISSING and self.steps(t):
             net = self.cells.load[HEEL] - fmin(self.low[HEEL][0], self.low[HEEL][1])
-            landed = t - heel_ns >= <int64_t>(self.k.dwell_s * NS) or net > self.k.strong_share * self.scale
+            landed = net > self.k.strong_share * self.scale
+            landed = landed or t - heel_ns >= <int64_t>(self.k.dwell_s * NS)
         if not landed:
             return False
         for r in range(3):
             if self.onset[r] != MISSING and (first == MISSING or self.onset[r] < first):
                 first = self.onset[r]
-        if self.toe_off_ns != MISSING and first - self.toe_off_ns < <int64_t>(self.k.min_swing_s * NS):
+        least_ns = <int64_t>(self.k.min_swing_s * NS)
+        if self.toe_off_ns != MISSING and first - self.toe_off_ns < least_ns:
             self.state = STANCE
             self.off_ns = MISSING
             return True
@@ -434,7 +439,8 @@ cdef class FootEngine(Swing):
             fore_ns = self.onset[FOREFOOT]
             margin = <int64_t>(self.margin() * NS)
             if heel_ns != MISSING and fore_ns != MISSING:
-                accepted = t - first <= BRISK_NS and (fore_ns - heel_ns if fore_ns > heel_ns else heel_ns - fore_ns) >= margin
+                lead = fore_ns - heel_ns if fore_ns > heel_ns else heel_ns - fore_ns
+                accepted = t - first <= BRISK_NS and lead >= margin
             elif t - first < margin:
                 return False
             else:
@@ -478,7 +484,7 @@ cdef class FootEngine(Swing):
             self.cells.learn(self.scale)
 
 
-cdef inline bint fits(object array, int dims, int kind, Py_ssize_t rows, Py_ssize_t columns) noexcept:
+cdef bint fits(object array, int dims, int kind, Py_ssize_t rows, Py_ssize_t columns) noexcept:
     """Say whether an array is C-contiguous, of this kind and shape (-1: any number of rows)."""
     cdef cnp.ndarray a
     if not isinstance(array, cnp.ndarray):

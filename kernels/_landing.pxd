@@ -59,7 +59,9 @@ cdef class Landing(Found):
     cdef double pitch(self) noexcept nogil
     cdef int pitch_strike(self) noexcept nogil
     cdef void reset_landing(self) noexcept nogil
-    cdef void open_stride(self, int64_t contact_ns, int64_t previous_ns, int drag, double drag_ms) noexcept nogil
+    cdef void open_stride(
+        self, int64_t contact_ns, int64_t previous_ns, int drag, double drag_ms
+    ) noexcept nogil
     cdef void settle(self, int64_t t) noexcept nogil
     cdef void late_onsets(self, int64_t t) noexcept nogil
     cdef int judge(self, int64_t t, bint limit) noexcept nogil

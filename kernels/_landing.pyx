@@ -31,7 +31,8 @@ cdef class Landing(Found):
         return 2.0 if self.cells.swings < 2 else 1.0
 
     cdef double off(self) noexcept nogil:
-        return fmax(self.loose() * self.k.off_share * self.scale, self.k.drag_sigma * self.cells.sigma)
+        cdef double share = self.loose() * self.k.off_share
+        return fmax(share * self.scale, self.k.drag_sigma * self.cells.sigma)
 
     cdef double on(self) noexcept nogil:
         return fmax(self.loose() * self.k.on_share * self.scale, 1.4 * self.off())
@@ -48,9 +49,11 @@ cdef class Landing(Found):
     cdef void see_imu(self, int64_t t, const float* row) noexcept nogil:
         cdef double x = <double>row[3], y = <double>row[4], z = <double>row[5]
         cdef double rate = sqrt(x * x + y * y + z * z)
+        cdef bint missed
         if not isfinite(rate):
             return
-        if self.alone(t) and self.imu_ns != MISSING and t - self.imu_ns > <int64_t>(self.k.lost_s * NS):
+        missed = self.imu_ns != MISSING and t - self.imu_ns > <int64_t>(self.k.lost_s * NS)
+        if missed and self.alone(t):
             self.contact_ns = self.toe_off_ns = MISSING
         self.imu_ns = t
         self.rotation = fmax(self.rotation, rate)
@@ -83,7 +86,9 @@ cdef class Landing(Found):
         self.stride.lift_mm = NAN
         self.stride.lateral_excursion_mm = NAN
 
-    cdef void open_stride(self, int64_t contact_ns, int64_t previous_ns, int drag, double drag_ms) noexcept nogil:
+    cdef void open_stride(
+        self, int64_t contact_ns, int64_t previous_ns, int drag, double drag_ms
+    ) noexcept nogil:
         self.reset_landing()
         self.landing = True
         self.stride.initial_contact_ns = contact_ns
@@ -95,15 +100,15 @@ cdef class Landing(Found):
     cdef void settle(self, int64_t t) noexcept nogil:
         cdef int64_t age = t - self.contact_ns
         cdef int64_t index_ns = <int64_t>(self.k.strike_index_s * NS)
+        cdef int64_t next_ns
         cdef bint limit
         cdef int strike
         self.late_onsets(t)
         if isnan(self.index) and age >= index_ns:
             self.index = self.trace.index_percent(self.contact_ns + index_ns)
         if not self.strike_done and age >= index_ns:
-            limit = (
-                age + <int64_t>(fmin(self.period, 0.05) * NS) > <int64_t>(self.k.strike_limit_s * NS)
-            )
+            next_ns = age + <int64_t>(fmin(self.period, 0.05) * NS)
+            limit = next_ns > <int64_t>(self.k.strike_limit_s * NS)
             strike = self.judge(t, limit)
             if strike != STRIKE_WAIT:
                 self.decide(t, strike)
@@ -132,7 +137,7 @@ cdef class Landing(Found):
     cdef int judge(self, int64_t t, bint limit) noexcept nogil:
         cdef int64_t heel = self.onset[HEEL], mid = self.onset[MIDFOOT], fore = self.onset[FOREFOOT]
         cdef int64_t margin = <int64_t>(self.margin() * NS)
-        cdef bint mid_first
+        cdef bint mid_first, border
         cdef double pitch
         if self.cells.count[HEEL] == 0 or self.cells.count[FOREFOOT] == 0:
             return self.pitch_strike()
@@ -150,11 +155,12 @@ cdef class Landing(Found):
                 return STRIKE_WAIT
             return STRIKE_TOE if self.index > self.k.toe_index else STRIKE_HEEL
         mid_first = mid != MISSING and (fore == MISSING or mid <= fore)
-        if fore != MISSING and t - fore >= margin and not (mid_first and self.index <= self.k.toe_index):
+        border = mid_first and self.index <= self.k.toe_index
+        if fore != MISSING and t - fore >= margin and not border:
             return STRIKE_TOE
         if not limit:
             return STRIKE_WAIT
-        return STRIKE_FLAT if mid_first and self.index <= self.k.toe_index else STRIKE_TOE
+        return STRIKE_FLAT if border else STRIKE_TOE
 
     cdef void decide(self, int64_t t, int strike) noexcept nogil:
         self.strike = strike
@@ -198,7 +204,10 @@ cdef class Landing(Found):
         if self.stride.toe_off_ns == MISSING:
             return
         self.chain.close(
-            self.stride.previous_contact_ns, self.stride.toe_off_ns, self.stride.initial_contact_ns, &s
+            self.stride.previous_contact_ns,
+            self.stride.toe_off_ns,
+            self.stride.initial_contact_ns,
+            &s,
         )
         self.stride.pitch_at_toe_off_deg = s.pitch_at_toe_off_deg
         self.stride.max_dorsiflexion_deg = s.max_dorsiflexion_deg

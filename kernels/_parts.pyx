@@ -77,6 +77,7 @@ cdef class Cells:
 
     cdef void watch(self, int64_t t, double scale) noexcept nogil:
         cdef int64_t stuck_ns = <int64_t>(self.k.stuck_s * NS)
+        cdef bint loaded
         cdef int c
         self.low = fmin(self.low, self.total)
         self.high = fmax(self.high, self.total)
@@ -84,7 +85,8 @@ cdef class Cells:
             return
         if self.check_ns != MISSING and self.high - self.low > 0.5 * scale:
             for c in range(self.n):
-                if self.last[c] - self.base[c] > 0.02 * scale and self.change_ns[c] <= self.check_ns:
+                loaded = self.last[c] - self.base[c] > 0.02 * scale
+                if loaded and self.change_ns[c] <= self.check_ns:
                     self.stuck[c] = True
         self.check_ns = t
         self.low = self.high = self.total

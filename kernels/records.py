@@ -31,11 +31,12 @@ class EventKind(IntEnum):
     INITIAL_CONTACT = 1
     """The foot takes load after a swing. detail: 0."""
     STRIKE = 2
-    """How the last contact landed, at most 100 ms after it. time = the contact's. detail: Strike."""
+    """How the last contact landed, at most 100 ms after it; its time. detail: Strike."""
     TOE_OFF = 3
     """The foot leaves the ground, or begins to be dragged. detail: 0."""
     TOE_DRAG = 4
-    """The forefoot carried load in swing; sent as soon as 30 ms are full. detail: DragKind."""
+    """The forefoot carried load in swing; sent once certain. detail: DragKind as far as known
+    then: LATE_RELEASE may still become FULL, which the stride says."""
     NEAR_TRIP = 5
     """Sharp slowing in swing, then an early, hard contact. detail: 0."""
 
