@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec, TypeVar
 
 import typer
 
@@ -48,9 +48,8 @@ app = typer.Typer(help=ABOUT, no_args_is_help=True, pretty_exceptions_enable=Fal
 patients_app = typer.Typer(help="Patients and the devices they wear.", no_args_is_help=True)
 app.add_typer(patients_app, name="patients")
 
-AFFECTED = ("none", "left", "right", "both")
-
-Affected = Annotated[str, typer.Option(help="The leg with foot drop: none, left, right or both.")]
+AffectedLeg = Literal["none", "left", "right", "both"]
+Affected = Annotated[AffectedLeg, typer.Option(help="The leg with foot drop.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log what is done, not only trouble.")]
 AgentFile = Annotated[Path | None, typer.Option("--config", help="The agent's TOML; see `config`.")]
 PipelineFile = Annotated[
@@ -76,8 +75,11 @@ def _clear_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except KeyboardInterrupt:
             raise _fail("interrupted", 130) from None
+        except ModuleNotFoundError as error:
+            remedy = "pip install 'heelfirst[edge,pipeline,report]'"
+            raise _fail(f"{error.name} is not installed: {remedy}", EXIT_FAILED) from None
         except Exception as error:
-            if isinstance(error, _room_errors()):
+            if isinstance(error, (OSError, *_room_errors())):
                 raise _fail(str(error), EXIT_BAD_INPUT) from None
             raise
 
@@ -94,12 +96,6 @@ def _room_errors() -> tuple[type[Exception], ...]:
     }
     found = (getattr(sys.modules.get(module), root, None) for module, root in roots.items())
     return tuple(root for root in found if root is not None)
-
-
-def _choose(name: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise _fail(f"{name} is {value!r}: choose one of {', '.join(allowed)}", EXIT_BAD_INPUT)
-    return value
 
 
 @contextmanager
@@ -135,10 +131,9 @@ def analyse(
     from pipeline.plots import walk_plot
     from pipeline.summary import summarise
 
-    _choose("--affected", affected, AFFECTED)
     walk = read(recording, profile)
     with _progress(f"analysing {recording.name}") as update:
-        analysis = run(walk, affected=affected, progress=update)  # type: ignore[arg-type]  # checked
+        analysis = run(walk, affected=affected, progress=update)
     strides = [asdict(stride) for stride in analysis.strides]
     bouts = [asdict(bout) for bout in analysis.bouts]
     plot = walk_plot(strides, bouts, title=recording.name)
@@ -168,14 +163,12 @@ def schema() -> None:
 @app.command()
 @_clear_errors
 def config(
-    room: Annotated[str, typer.Argument(help="agent or pipeline")],
+    room: Annotated[Literal["agent", "pipeline"], typer.Argument(help="Whose configuration.")],
 ) -> None:
     """Print a commented configuration with every default, to start from."""
     from importlib import resources
 
-    package = {"agent": "edge", "pipeline": "pipeline"}[
-        _choose("ROOM", room, ("agent", "pipeline"))
-    ]
+    package = {"agent": "edge", "pipeline": "pipeline"}[room]
     _say(resources.files(package).joinpath("sample.toml").read_text(encoding="utf-8"))
 
 
@@ -326,7 +319,8 @@ def demo(
     replay: Annotated[Path | None, typer.Option(help="Walk this recording.")] = None,
     profile: Annotated[Path | None, typer.Option(help="TOML of the recording's device.")] = None,
     patient: Annotated[
-        str, typer.Option(help="The virtual patient: healthy, mild, moderate, severe.")
+        Literal["healthy", "mild", "moderate", "severe"],
+        typer.Option(help="How much foot drop the virtual patient has."),
     ] = "moderate",
     affected: Affected = "left",
     seed: Annotated[int, typer.Option(help="Another seed, another walk.")] = 1,
@@ -347,7 +341,6 @@ def demo(
     from hw.clock import ScaledClock
 
     _log(verbose=False)
-    _choose("--affected", affected, AFFECTED)
     clock = ScaledClock(speed, time.time_ns())
     source, title, length_s = _demo_source(replay, profile, patient, affected, seed, seconds, clock)
     folder = out / datetime.now().strftime("walk-%Y%m%d-%H%M%S")
@@ -359,7 +352,7 @@ def _demo_source(
     replay: Path | None,
     profile: Path | None,
     patient: str,
-    affected: str,
+    affected: AffectedLeg,
     seed: int,
     seconds: float,
     clock: "Clock",
@@ -374,10 +367,7 @@ def _demo_source(
         times = [foot.time_ns for foot in recording.feet.values()]
         length_s = (max(t[-1] for t in times) - min(t[0] for t in times)) / 1e9
         return Replay(recording, clock), replay.name, float(length_s)
-    from hw.virtual import PRESETS
-
-    _choose("--patient", patient, PRESETS)
-    leg: Any = "right" if affected == "right" else "left"
+    leg: Literal["left", "right"] = "right" if affected == "right" else "left"
     settings = SourceSettings(preset=patient, affected=leg, seed=seed, seconds=seconds)
     return open_source("virtual", settings, clock), f"virtual patient, {patient}", seconds
 
@@ -387,7 +377,7 @@ async def _demo(
     title: str,
     length_s: float,
     clock: "Clock",
-    affected: str,
+    affected: AffectedLeg,
     broker: str,
     influx: str,
     folder: Path,
@@ -421,7 +411,7 @@ async def _demo(
 
 
 def _demo_configs(
-    broker: str, real_broker: bool, influx: str, affected: str, folder: Path
+    broker: str, real_broker: bool, influx: str, affected: AffectedLeg, folder: Path
 ) -> tuple["AgentConfig", "PipelineConfig"]:
     """Return both rooms' settings for one walk, everything below its folder."""
     from edge import config as edge
@@ -438,7 +428,7 @@ def _demo_configs(
     device = f"demo-{secrets.token_hex(4)}"
     agent_config = edge.AgentConfig(
         device=device,
-        affected=affected,  # type: ignore[arg-type]  # checked by the command
+        affected=affected,
         broker=edge.BrokerConfig(**address),
         state=edge.StateConfig(dir=str(folder)),
     )
