@@ -4,21 +4,23 @@ Every command imports its rooms when it runs, so that `heelfirst --help` answers
 """
 
 import asyncio
-import functools
 import logging
 import os
 import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
+
+from edge.commands import enrol
+from pipeline.commands import patients, provision
 
 if TYPE_CHECKING:
     from edge.config import AgentConfig
@@ -28,13 +30,10 @@ if TYPE_CHECKING:
     from hw.source import Clock, Source
     from pipeline.config import PipelineConfig
     from pipeline.ingest import Ingest, IngestState
-    from pipeline.registry import Patient, Registry
+    from pipeline.registry import Registry
     from pipeline.store import Store
 
 __all__ = ["app", "main"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 VERSION = "0.1.0"
 EXIT_FAILED = 1
@@ -45,8 +44,9 @@ ABOUT = """Home monitoring of foot drop: toe-first contact, toe drag and trip ri
 Not a medical device: no diagnosis, no fall alarm, no stimulation."""
 
 app = typer.Typer(help=ABOUT, no_args_is_help=True, pretty_exceptions_enable=False)
-patients_app = typer.Typer(help="Patients and the devices they wear.", no_args_is_help=True)
-app.add_typer(patients_app, name="patients")
+app.add_typer(patients, name="patients")
+app.add_typer(provision, name="provision")
+app.add_typer(enrol, name="enrol")
 
 AffectedLeg = Literal["none", "left", "right", "both"]
 Affected = Annotated[AffectedLeg, typer.Option(help="The leg with foot drop.")]
@@ -64,26 +64,6 @@ def _say(text: str) -> None:
 def _fail(text: str, code: int) -> typer.Exit:
     typer.echo(f"heelfirst: {text}", err=True)
     return typer.Exit(code)
-
-
-def _clear_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn the rooms' own errors into one line and exit code 2; anything else is a defect."""
-
-    @functools.wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except KeyboardInterrupt:
-            raise _fail("interrupted", 130) from None
-        except ModuleNotFoundError as error:
-            remedy = "pip install 'heelfirst[edge,pipeline,report]'"
-            raise _fail(f"{error.name} is not installed: {remedy}", EXIT_FAILED) from None
-        except Exception as error:
-            if isinstance(error, (OSError, *_room_errors())):
-                raise _fail(str(error), EXIT_BAD_INPUT) from None
-            raise
-
-    return wrapped
 
 
 def _room_errors() -> tuple[type[Exception], ...]:
@@ -114,7 +94,6 @@ def _progress(what: str) -> Iterator[Callable[[float], None]]:
 
 
 @app.command()
-@_clear_errors
 def analyse(
     recording: Annotated[Path, typer.Argument(help="Moticon export, CSV, or our own recording.")],
     out: Annotated[Path, typer.Option(help="Folder for events.csv, strides.csv and walk.svg.")],
@@ -150,7 +129,6 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 @app.command()
-@_clear_errors
 def schema() -> None:
     """Print the JSON Schema of the messages on the wire."""
     import json
@@ -161,7 +139,6 @@ def schema() -> None:
 
 
 @app.command()
-@_clear_errors
 def config(
     room: Annotated[Literal["agent", "pipeline"], typer.Argument(help="Whose configuration.")],
 ) -> None:
@@ -176,7 +153,6 @@ def config(
 
 
 @app.command()
-@_clear_errors
 def agent(config: AgentFile = None, verbose: Verbose = False) -> None:
     """Run the agent: samples in, events out, until Ctrl-C or SIGTERM."""
     from edge.config import AgentConfig, load
@@ -211,7 +187,6 @@ def _open_source(settings: "AgentConfig", clock: "Clock") -> "Source":
 
 
 @app.command()
-@_clear_errors
 def pipeline(config: PipelineFile = None, verbose: Verbose = False) -> None:
     """Run the pipeline: MQTT in, database out, until Ctrl-C or SIGTERM."""
     from pipeline.config import PipelineConfig, load
@@ -252,69 +227,10 @@ def _log(verbose: bool) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
-@patients_app.command("add")
-@_clear_errors
-def patients_add(
-    device: Annotated[str, typer.Option(help="The device this patient wears from now on.")] = "",
-    patient: Annotated[str, typer.Option(help="An existing id; empty: a new patient.")] = "",
-    label: Annotated[str, typer.Option(help="For people; never leaves the registry.")] = "",
-    config: PipelineFile = None,
-) -> None:
-    """Add a pseudonymous patient, give a patient a device, or both; print the patient's id."""
-
-    async def add(registry: "Registry") -> str:
-        chosen = patient or await registry.add_patient(label)
-        if device:
-            await registry.assign(device, chosen)
-        return chosen
-
-    _say(_with_registry(config, add))
-
-
-@patients_app.command("list")
-@_clear_errors
-def patients_list(config: PipelineFile = None) -> None:
-    """List patients with their devices, and devices that wait for a patient."""
-    from rich.console import Console
-    from rich.table import Table
-
-    async def rows(registry: "Registry") -> tuple[list["Patient"], dict[str, int]]:
-        return await registry.patients(), await registry.quarantined()
-
-    patients, waiting = _with_registry(config, rows)
-    table = Table("patient", "label", "devices", "since")
-    for patient in patients:
-        since = datetime.fromtimestamp(patient.created_ns / 1e9).strftime("%Y-%m-%d")
-        table.add_row(patient.patient, patient.label, ", ".join(patient.devices), since)
-    Console().print(table)
-    for device, events in waiting.items():
-        _say(
-            f"{device}: {events} events wait for a patient; "
-            f"heelfirst patients add --device {device}"
-        )
-
-
-def _with_registry(config: Path | None, work: "Callable[[Registry], Coroutine[Any, Any, R]]") -> R:
-    from pipeline.config import PipelineConfig, load
-    from pipeline.registry import Registry
-
-    settings = load(config) if config else PipelineConfig()
-
-    async def run() -> R:
-        registry = Registry(settings.registry.path, settings.registry.quarantine_events)
-        try:
-            return await work(registry)
-        finally:
-            await registry.close()
-
-    return asyncio.run(run())
-
-
 # -- the demo -----------------------------------------------------------------------------------
 
 
 @app.command()
-@_clear_errors
 def demo(
     replay: Annotated[Path | None, typer.Option(help="Walk this recording.")] = None,
     profile: Annotated[Path | None, typer.Option(help="TOML of the recording's device.")] = None,
@@ -489,7 +405,6 @@ def _demo_account(state: "AgentState", ingest: "IngestState", folder: Path) -> s
 
 
 @app.command()
-@_clear_errors
 def doctor(
     agent: Annotated[Path | None, typer.Option(help="The agent's TOML.")] = None,
     pipeline: Annotated[Path | None, typer.Option(help="The pipeline's TOML.")] = None,
@@ -539,7 +454,6 @@ async def _print_findings(room: str, findings: "AsyncIterator[Finding]") -> bool
 
 
 @app.command()
-@_clear_errors
 def bench(
     seconds: Annotated[float, typer.Option(min=5, help="How long the agent is measured.")] = 20,
 ) -> None:
@@ -554,8 +468,21 @@ def bench(
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; a room's own error is one line and exit code 2, no traceback."""
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        remedy = "pip install 'heelfirst[edge,pipeline,report]'"
+        _leave(f"{error.name} is not installed: {remedy}", EXIT_FAILED)
+    except Exception as error:
+        if not isinstance(error, (OSError, *_room_errors())):
+            raise  # a defect: the traceback is wanted
+        _leave(str(error), EXIT_BAD_INPUT)
+
+
+def _leave(text: str, code: int) -> NoReturn:
+    typer.echo(f"heelfirst: {text}", err=True)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
