@@ -260,7 +260,6 @@ def demo(
     clock = ScaledClock(speed, time.time_ns())
     source, title, length_s = _demo_source(replay, profile, patient, affected, seed, seconds, clock)
     folder = out / datetime.now().strftime("walk-%Y%m%d-%H%M%S")
-    folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(_demo(source, title, length_s, clock, affected, broker, influx, folder, picture))
 
 
@@ -306,6 +305,7 @@ async def _demo(
     async with AsyncExitStack() as stack:
         place = broker or f"127.0.0.1:{await stack.enter_async_context(embedded_broker())}"
         agent_config, pipeline_config = _demo_configs(place, bool(broker), influx, affected, folder)
+        folder.mkdir(parents=True, exist_ok=True)
         ingest, store, registry = await stack.enter_async_context(_open_pipeline(pipeline_config))
         await store.check()
         patient = await registry.add_patient("demo")

@@ -2,7 +2,7 @@
 
 EdgeError
 ├── WireError (ValueError)     a message that the wire does not allow (edge/wire.py)
-├── ConfigError (ValueError)   a setting that is wrong: file, key, remedy (edge/config.py)
+├── ConfigError (SettingError) a setting that is wrong: file, key, remedy (edge/config.py)
 ├── OutboxError (OSError)      the outbox cannot be opened (edge/outbox.py)
 └── LinkError (ConnectionError) the broker refused or went away (edge/link.py)
 """

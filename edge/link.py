@@ -151,17 +151,6 @@ class _MqttLink:
             raise LinkError(self._broker, str(error)) from None
 
 
-class _TidySocket(ssl.SSLSocket):
-    """Closes itself when the handshake fails; paho leaves that to the garbage collector."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
-
-
 def tls_context(config: BrokerConfig) -> ssl.SSLContext | None:
     """Return the TLS settings (1.2 or later, host name checked); None for plaintext.
 
@@ -170,16 +159,8 @@ def tls_context(config: BrokerConfig) -> ssl.SSLContext | None:
     LinkError
         A certificate or key cannot be read.
     """
-    tls = config.tls
-    if not config.encrypted:
-        return None
     try:
-        context = ssl.create_default_context(cafile=tls.ca)
-        context.sslsocket_class = _TidySocket
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if tls.cert:
-            context.load_cert_chain(tls.cert, tls.key)
+        return config.tls.context()
     except OSError as error:
         broker = f"{config.host}:{config.port}"
         raise LinkError(broker, f"certificates cannot be used ({error})") from None
-    return context

@@ -1,7 +1,7 @@
 """The errors of this room.
 
 PipelineError
-├── ConfigError       ValueError        a configuration that cannot be used
+├── ConfigError       SettingError      a configuration that cannot be used (a ValueError)
 ├── PointError        ValueError        an event or point that no store can hold
 ├── RegistryError     LookupError       a patient or device that is not as it should be
 ├── LinkLost          ConnectionError   the broker is gone; connect again
@@ -13,6 +13,8 @@ PipelineError
 # ruff: noqa: N818 - these names say what happened: the link was lost, the store refused.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
+
+from edge.settings import SettingError
 
 if TYPE_CHECKING:
     from pipeline.points import Point
@@ -35,25 +37,8 @@ class PipelineError(Exception):
     """Root of all errors of this room."""
 
 
-class ConfigError(PipelineError, ValueError):
-    """A setting that cannot be used.
-
-    Attributes
-    ----------
-    file : str
-        The configuration file, or "-" where there is none.
-    key : str
-        The key with its section ("store.url"), or "" where the whole file is meant.
-    remedy : str
-        What to do about it.
-    """
-
-    def __init__(self, file: str, key: str, problem: str, remedy: str) -> None:
-        place = f"{file}: {key}" if key else file
-        super().__init__(f"{place}: {problem}. {remedy}")
-        self.file = file
-        self.key = key
-        self.remedy = remedy
+class ConfigError(PipelineError, SettingError):
+    """A setting that cannot be used; see `edge.settings.SettingError` for its attributes."""
 
 
 class PointError(PipelineError, ValueError):

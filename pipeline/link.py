@@ -133,7 +133,7 @@ class MqttLink:
     def __init__(self, config: BrokerConfig) -> None:
         self._config = config
         self._password = config.password()
-        self._tls = _tls_context(config.tls) if config.tls.ca else None
+        self._tls = _tls_context(config.tls)
 
     def _client(self) -> aiomqtt.Client:
         config = self._config
@@ -186,13 +186,9 @@ def _refuses(code: int | ReasonCode) -> bool:
     return (code if isinstance(code, int) else code.value) >= 0x80
 
 
-def _tls_context(tls: TlsConfig) -> ssl.SSLContext:
+def _tls_context(tls: TlsConfig) -> ssl.SSLContext | None:
     try:
-        context = ssl.create_default_context(cafile=tls.ca)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if tls.cert:
-            context.load_cert_chain(tls.cert, tls.key)
-    except (OSError, ssl.SSLError) as error:
+        return tls.context()
+    except OSError as error:
         remedy = "Check that ca, cert and key are PEM files that the pipeline may read"
         raise ConfigError("-", "broker.tls", f"cannot be used ({error})", remedy) from None
-    return context

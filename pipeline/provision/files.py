@@ -2,15 +2,13 @@
 
 import os
 import secrets
-import stat
+from functools import partial
 from pathlib import Path
 
+from edge.settings import read_secret_file
 from pipeline.provision.errors import SecretError
 
 __all__ = ["make_private_folder", "read_secret", "write_public", "write_secret"]
-
-_OTHERS = 0o077
-_MAX_SECRET_BYTES = 64 * 1024
 
 
 def make_private_folder(path: Path) -> None:
@@ -61,42 +59,12 @@ def _sync_folder(folder: Path) -> None:
 def read_secret(path: Path) -> bytes:
     """Return what a secret file holds, without the line end at its end.
 
-    The mode is read from the open file, so that it cannot be changed for another in between.
-
     Raises
     ------
     SecretError
-        Missing, empty, not a plain file, over 64 KiB, or readable by group or others.
+        Missing, empty, not a plain file, over 64 KiB, readable by group or others, or another
+        user's.
     """
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise SecretError(
-            path, f"cannot be read ({error.strerror})", "Make it with `heelfirst provision`"
-        ) from None
-    try:
-        _check_mode(path, os.fstat(handle))
-        data = os.read(handle, _MAX_SECRET_BYTES + 1)
-    finally:
-        os.close(handle)
-    if len(data) > _MAX_SECRET_BYTES:
-        raise SecretError(path, "is over 64 KiB", "Name the file that holds the secret alone")
-    secret = data.rstrip(b"\r\n")
-    if not secret:
-        raise SecretError(path, "is empty", "Make it again with `heelfirst provision`")
-    return secret
-
-
-def _check_mode(path: Path, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise SecretError(path, "is not a plain file", "Name a file that holds the secret")
-    if status.st_mode & _OTHERS:
-        raise SecretError(
-            path,
-            f"can be read by others (mode {status.st_mode & 0o777:04o})",
-            f"Run: chmod 600 {path}",
-        )
-    if status.st_uid not in {os.geteuid(), 0}:
-        raise SecretError(
-            path, f"belongs to user {status.st_uid}", f"Run: chown {os.geteuid()} {path}"
-        )
+    refuse = partial(SecretError, path)
+    owners = {os.geteuid(), 0}
+    return read_secret_file(path, refuse, "Make it with `heelfirst provision`", owners)

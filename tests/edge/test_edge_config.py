@@ -9,6 +9,7 @@ import pytest
 import edge.config
 from edge.config import PASSWORD_VARIABLE, AgentConfig, BrokerConfig, ConfigError, load, parse
 from edge.errors import EdgeError
+from edge.settings import SettingError
 
 SAMPLE = Path(edge.config.__file__).with_name("sample.toml")
 
@@ -78,16 +79,22 @@ def test_beyond_it_takes_tls_or_a_word(more):
     assert parse(f"[broker]\nhost = 'clinic.example'\n{more}").broker.host == "clinic.example"
 
 
-def test_password_comes_from_the_file_first(tmp_path, monkeypatch):
+@pytest.fixture
+def password(tmp_path) -> Path:
+    path = tmp_path / "password"
+    path.touch(0o600)
+    path.write_text("from-file\n")
+    return path
+
+
+def test_password_comes_from_the_file_first(password, monkeypatch):
     monkeypatch.setenv(PASSWORD_VARIABLE, "from-environment")
     assert BrokerConfig().password() == "from-environment"
-    (tmp_path / "password").write_text("from-file\n")
-    assert BrokerConfig(password_file=str(tmp_path / "password")).password() == "from-file"
+    assert BrokerConfig(password_file=str(password)).password() == "from-file"
 
 
-def test_password_is_never_in_what_is_shown(tmp_path):
-    (tmp_path / "password").write_text("from-file\n")
-    config = BrokerConfig(password_file=str(tmp_path / "password"))
+def test_password_is_never_in_what_is_shown(password):
+    config = BrokerConfig(password_file=str(password))
     assert config.password() == "from-file"
     assert "from-file" not in repr(config) + str(msgspec.to_builtins(config))
 
@@ -97,6 +104,13 @@ def test_unreadable_password_file_is_named(tmp_path):
         BrokerConfig(password_file=str(tmp_path / "none")).password()
 
 
+def test_password_file_open_to_others_is_refused(password):
+    password.chmod(0o644)
+    with pytest.raises(ConfigError, match=r"broker\.password_file") as caught:
+        BrokerConfig(password_file=str(password)).password()
+    assert caught.value.remedy == f"Run: chmod 600 {password}"
+
+
 def test_outbox_lies_in_the_state_directory_unless_told():
     assert parse("[state]\ndir = '/x'").outbox_path == Path("/x/outbox.db")
     assert parse("[outbox]\npath = '/y/o.db'").outbox_path == Path("/y/o.db")
@@ -104,4 +118,5 @@ def test_outbox_lies_in_the_state_directory_unless_told():
 
 def test_config_error_is_of_this_room_and_a_value_error():
     assert issubclass(ConfigError, EdgeError)
+    assert issubclass(ConfigError, SettingError)
     assert issubclass(ConfigError, ValueError)

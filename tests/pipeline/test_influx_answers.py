@@ -108,6 +108,7 @@ async def test_requests_are_cut_at_the_most_points() -> None:
 
 async def test_secrets_come_from_files_and_go_into_headers_only(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
+    secret.touch(0o600)
     secret.write_text("s3cret\n")
     basic = base64.b64encode(b"writer:s3cret").decode()
     async with tiny_http(lambda *_: (204, {}, b"")) as http:

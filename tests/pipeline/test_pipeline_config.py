@@ -1,7 +1,9 @@
 """The pipeline's settings: what is allowed, and what is said where something is not."""
 
+import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import pipeline
@@ -12,10 +14,6 @@ SAMPLE = Path(pipeline.__file__).parent / "sample.toml"
 
 
 def test_the_sample_equals_the_defaults_and_has_every_key() -> None:
-    import tomllib
-
-    import msgspec
-
     assert load(SAMPLE) == PipelineConfig()
     assert tomllib.loads(SAMPLE.read_text()) == msgspec.to_builtins(PipelineConfig())
 
@@ -71,6 +69,7 @@ def test_secrets_come_from_a_file_or_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "token"
+    file.touch(0o600)
     file.write_text("from-file\nrest\n")
     monkeypatch.setenv("HEELFIRST_STORE_TOKEN", "from-environment")
     monkeypatch.delenv("HEELFIRST_STORE_PASSWORD", raising=False)
@@ -81,3 +80,23 @@ def test_secrets_come_from_a_file_or_the_environment(
     with pytest.raises(ConfigError, match="0600") as caught:
         StoreConfig(kind="influx2", token_file=str(tmp_path / "absent")).secret()
     assert caught.value.key == "store.token_file"
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        (StoreConfig(kind="influx2"), "store.token_file"),
+        (StoreConfig(kind="influx1"), "store.password_file"),
+    ],
+)
+def test_a_secret_that_others_can_read_is_refused(
+    config: StoreConfig, key: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.touch(0o640)
+    file.write_text("word\n")
+    with pytest.raises(ConfigError, match=r"mode 0640") as caught:
+        msgspec.structs.replace(config, token_file=str(file), password_file=str(file)).secret()
+    assert (caught.value.key, caught.value.file) == (key, str(file))
+    assert caught.value.remedy == f"Run: chmod 600 {file}"
+    assert "word" not in str(caught.value).replace("password", "")
