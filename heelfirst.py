@@ -305,7 +305,6 @@ async def _demo(
     async with AsyncExitStack() as stack:
         place = broker or f"127.0.0.1:{await stack.enter_async_context(embedded_broker())}"
         agent_config, pipeline_config = _demo_configs(place, bool(broker), influx, affected, folder)
-        folder.mkdir(parents=True, exist_ok=True)
         ingest, store, registry = await stack.enter_async_context(_open_pipeline(pipeline_config))
         await store.check()
         patient = await registry.add_patient("demo")
@@ -329,7 +328,7 @@ async def _demo(
 def _demo_configs(
     broker: str, real_broker: bool, influx: str, affected: AffectedLeg, folder: Path
 ) -> tuple["AgentConfig", "PipelineConfig"]:
-    """Return both rooms' settings for one walk, everything below its folder."""
+    """Return both rooms' settings for one walk, everything below its folder, which is made."""
     from edge import config as edge
     from pipeline import config as pipeline
 
@@ -356,6 +355,7 @@ def _demo_configs(
         registry=pipeline.RegistryConfig(path=str(folder / "registry.db")),
         deadletter=pipeline.DeadLetterConfig(path=str(folder / "deadletters")),
     )
+    folder.mkdir(parents=True, exist_ok=True)
     return agent_config, pipeline_config
 
 

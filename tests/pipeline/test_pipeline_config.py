@@ -33,6 +33,7 @@ def test_the_sample_equals_the_defaults_and_has_every_key() -> None:
         ("[broker.tls]\ncert = 'c'\nkey = 'k'\n", "broker.tls.ca", "authority"),
         ("[store]\nkind = 'influx'\n", "store.kind", "sample.toml"),
         ("[store]\nkind = 'influx2'\nurl = 'db:8086'\n", "store.url", "http"),
+        ("[store]\nkind = 'influx2'\nurl = 'http://[::1'\n", "store.url", "http"),
         ("[store]\nkind = 'influx1'\nurl = 'http://db:8086'\n", "store.url", "https"),
         ("[store]\nkind = 'influx1'\nurl = 'http://a:b@[::1]:8086'\n", "store.url", "secret"),
         ("[store]\nkind = 'influx1'\ndatabase = ''\n", "store.database", ">= 1"),
