@@ -35,6 +35,13 @@ EXTENSIONS = [
 setup(
     packages=[
         "hw",
+        "hw.devices",
+        "hw.devices.lsm6dsox",
+        "hw.devices.mcp3208",
+        "hw.devices.moticon_udp",
+        "hw.devices.openfoot",
+        "hw.devices.orphe",
+        "hw.devices.simulation",
         "hw.profiles",
         "hw.virtual",
         "kernels",
@@ -45,7 +52,7 @@ setup(
     ],
     py_modules=["heelfirst"],
     package_data={
-        "hw.profiles": ["*.toml"],
+        "hw": ["devices/*/profile.toml", "profiles/*.toml"],
         "kernels": ["*.pyx", "*.pxd", "*.pyi"],
         "edge": ["*.toml"],
         "pipeline": ["*.toml", "*.html.j2"],

@@ -1,0 +1,1 @@
+"""ST LSM6DSOX: accelerometer and gyroscope on I2C, read through its FIFO."""

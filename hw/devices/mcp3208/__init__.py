@@ -1,0 +1,1 @@
+"""Force-sensing resistors of an insole through MCP3208 converters on SPI."""

@@ -1,0 +1,1 @@
+"""Moticon OpenGo insoles through the UDP output of their PC software."""

@@ -1,0 +1,1 @@
+"""ORPHE INSOLE: six cells and an IMU per foot, over Bluetooth Low Energy."""
