@@ -16,7 +16,7 @@ OUT ?= out
 
 DEPENDENCIES := $(VENV)/.dependencies
 BUILT := $(VENV)/.built
-KERNEL := setup.py pyproject.toml $(wildcard kernels/*.pyx kernels/*.pxd)
+KERNEL := setup.py $(wildcard kernels/*.pyx kernels/*.pxd)
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test lint format bench lock clean system-build system-test
@@ -31,18 +31,21 @@ system-test:
 	@.ci/system-packages test $(PYTHON)
 
 $(DEPENDENCIES): requirements.lock | system-build
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked dependencies into $(VENV) (a minute or two, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 $(BUILT): $(DEPENDENCIES) $(KERNEL)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@echo "building the kernel"
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-build-isolation --no-deps \
+		--editable . >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log; exit 1; }
 	@touch $@
 
 build: $(BUILT)
 
 demo: $(BUILT)
-	$(BIN)/heelfirst demo --seconds $(SECONDS) --out $(OUT) $(if $(REPLAY),--replay "$(REPLAY)")
+	@$(BIN)/heelfirst demo --seconds $(SECONDS) --out $(OUT) $(if $(REPLAY),--replay "$(REPLAY)")
 
 test: $(BUILT) system-test
 	$(BIN)/python -m pytest
