@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 VERSION = "0.1.0"
+TABLE_WIDTH = 130
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 
@@ -126,6 +127,34 @@ def _write_whole(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.draft")
     draft.write_text(text, encoding="utf-8")
     draft.replace(path)
+
+
+@app.command()
+def evaluate(
+    data: Annotated[
+        Path, typer.Argument(envvar="HEELFIRST_DATA", help="Folder of the reference recordings.")
+    ] = Path("../shared/data"),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
+) -> None:
+    """Hold the kernel against motion capture, a vendor's steps and strides with known drags.
+
+    Exit code 1: a goal was missed; the table says which and why.
+    """
+    from rich.console import Console
+
+    from edge.evaluate import evaluate as run
+    from edge.evaluate import render, to_json
+    from hw.research import read_folder
+
+    with _progress("evaluating") as update:
+        figures = run(read_folder(data), update)
+    if json:
+        _say(to_json(figures))
+    else:
+        console = Console()
+        console.print(render(figures), width=max(console.width, TABLE_WIDTH))
+    if any(figure.reached is False for figure in figures):
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()

@@ -130,20 +130,26 @@ def offset_figure(
     sizes = sorted((abs(low), abs(high)))
     inside = (0.0, sizes[1]) if low < 0 < high else (sizes[0], sizes[1])
     note = f"signed {middle:+.1f}; {more.pop('note', '')}".rstrip("; ")
-    return Figure(
-        data, name, unit, abs(middle), len(known), inside, provenance, note=note, **more
-    )
+    return Figure(data, name, unit, abs(middle), len(known), inside, provenance, note=note, **more)
 
 
 def f1_figure(
-    data: str, name: str, counts: tuple[int, int, int], provenance: Provenance, **more: Any
+    data: str,
+    name: str,
+    counts: tuple[int, int, int],
+    provenance: Provenance,
+    independent: int | None = None,
+    **more: Any,
 ) -> Figure:
-    """F1 of (hits, missed, extra); n counts what was there to find."""
+    """F1 of (hits, missed, extra); n counts what was there to find.
+
+    `independent`: see `share_figure`.
+    """
     note = f"{counts[1]} missed, {counts[2]} false; {more.pop('note', '')}".rstrip("; ")
     n = counts[0] + counts[1]
-    return Figure(
-        data, name, "F1", f1(*counts), n, f1_interval(*counts), provenance, note=note, **more
-    )
+    part = 1.0 if independent is None or n == 0 else min(1.0, independent / n)
+    interval = f1_interval(*(part * count for count in counts))
+    return Figure(data, name, "F1", f1(*counts), n, interval, provenance, note=note, **more)
 
 
 def share_figure(

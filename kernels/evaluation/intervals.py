@@ -38,7 +38,7 @@ def f1(hits: int, missed: int, extra: int) -> float:
     return 2 * hits / n if n else math.nan
 
 
-def f1_interval(hits: int, missed: int, extra: int) -> Interval:
+def f1_interval(hits: float, missed: float, extra: float) -> Interval:
     """Return the 95 % interval of F1.
 
     J = hits / (hits + missed + extra) is a share (Jaccard's), and F1 = 2 J / (1 + J) grows with it,
