@@ -23,6 +23,7 @@ EXTENSIONS = [
     )
     for name in (
         "kernels._imu_stride",
+        "kernels._imu_pose",
         "kernels._imu",
         "kernels._parts",
         "kernels._found",
@@ -35,6 +36,7 @@ EXTENSIONS = [
 setup(
     packages=[
         "hw",
+        "hw.calibration",
         "hw.devices",
         "hw.devices.lsm6dsox",
         "hw.devices.mcp3208",
@@ -45,12 +47,14 @@ setup(
         "hw.profiles",
         "hw.virtual",
         "kernels",
+        "kernels.evaluation",
         "edge",
         "pipeline",
         "pipeline.provision",
         "grafana",
     ],
     py_modules=["heelfirst"],
+    include_package_data=False,  # hw/firmware is no package: it goes into the sdist alone
     package_data={
         "hw": ["devices/*/profile.toml", "profiles/*.toml"],
         "kernels": ["*.pyx", "*.pxd", "*.pyi"],

@@ -64,6 +64,8 @@ STRIDE_COLUMNS = (
     "trip_level",
     "trip_reasons",
     "flags",
+    "lift_over_percent",
+    "excursion_over_mm",
 )
 _TIMES = {
     "initial_contact_s": "time_ns",

@@ -22,6 +22,11 @@ Record = GaitEvent | GaitStride | GaitBout
 URGENT: tuple[type[wire.Event], ...] = (wire.ToeDrag, wire.NearTrip, wire.Alert)
 """Committed and sent at once; the others wait up to a second for company."""
 
+SENSOR_FAULT = "sensor_fault"
+"""Rule of a technical alert."""
+MINOR_FAULTS = frozenset({"toe clearance impossible"})
+"""They void one number, the others every number that rests on the sensor: low priority."""
+
 FIRST_SEQ = 1
 _PLACE = re.compile(r"at `\$\.(\w+)")
 
@@ -34,12 +39,29 @@ def _bout(record: GaitBout) -> wire.Event:
     return _by_name(record, wire.Bout)
 
 
+def _sensor_fault(record: GaitEvent) -> wire.Event:
+    """Return the technical alert; its id follows from foot and fault alone, so a fault that begins
+    again is the same alert."""
+    cause = re.sub(r"[^a-z0-9]+", "_", record.detail.lower())
+    values = {
+        "id": f"{SENSOR_FAULT}-{record.side}-{cause}",
+        "rule": SENSOR_FAULT,
+        "side": record.side,
+        "priority": "low" if record.detail in MINOR_FAULTS else "medium",
+        "raised": record.event == SENSOR_FAULT,
+        "detail": record.detail,
+    }
+    return fit(wire.Alert, record.time_ns, values)
+
+
 def _moment(record: GaitEvent) -> wire.Event | None:
     if record.event == "toe_drag":
         values = {"side": record.side, "drag": record.detail}
         return fit(wire.ToeDrag, record.time_ns, values)
     if record.event == "near_trip":
         return fit(wire.NearTrip, record.time_ns, {"side": record.side})
+    if record.event in (SENSOR_FAULT, "sensor_fault_gone"):
+        return _sensor_fault(record)
     return None
 
 

@@ -66,13 +66,19 @@ class AgentState:
         return 120.0 * len(known) / sum(known) if known else None
 
     def take_event(self, event: GaitEvent) -> None:
-        """Take note of a contact or a near-trip; a drag is counted with its swing."""
+        """Take note of a contact, a near-trip or a technical fault; a drag is counted with its
+        swing."""
         foot = self.foot(event.side)
         if event.event == "initial_contact":
             foot.contacts.append(Contact(event.time_ns, event.detail))
             foot.strikes[event.detail] = foot.strikes.get(event.detail, 0) + 1
         elif event.event == "near_trip":
             self.near_trips += 1
+        problem = f"{event.side} foot: {event.detail}"
+        if event.event == "sensor_fault":
+            self.last_error = problem
+        elif event.event == "sensor_fault_gone" and self.last_error == problem:
+            self.last_error = ""
 
     def take_stride(self, stride: GaitStride) -> None:
         """Take note of a stride."""

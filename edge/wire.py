@@ -92,6 +92,11 @@ class Stride(_Event, frozen=True, tag="stride", kw_only=True):
     clearance_mm: float | None = None
     lift_mm: float | None = None
     lateral_excursion_mm: float | None = None
+    double_support_percent: Annotated[float, Meta(ge=0, le=100)] | None = None
+    lift_over_percent: float | None = None
+    """Lift over the person's baseline or the unaffected foot's; over 25 % is steppage."""
+    excursion_over_mm: float | None = None
+    """Lateral excursion over the other foot's; over 30 mm is circumduction."""
     toe_drag: Literal["none", "late_release", "scuff", "full"] | None = None
     drag_ms: Annotated[float, Meta(ge=0)] | None = None
     valid_swing: bool = False
@@ -116,7 +121,12 @@ class NearTrip(_Event, frozen=True, tag="near_trip", kw_only=True):
 
 
 class Bout(_Event, frozen=True, tag="bout", kw_only=True):
-    """A stretch of walking; `time_ns` is its first contact. Every share names its denominator."""
+    """A stretch of walking; `time_ns` is its first contact. Every share names its denominator.
+
+    Steppage and circumduction are counted among the strides that could be compared (`_judged`). The
+    clearance margin rests on `clearance_swings`; clearances under -8 mm are counted apart. A bout
+    is closed after ten minutes; `continues`: the walking went on.
+    """
 
     duration_s: Seconds
     strides_left: Count
@@ -139,6 +149,32 @@ class Bout(_Event, frozen=True, tag="bout", kw_only=True):
     curve_left: tuple[float, ...] = ()
     """Mean load of heel, midfoot, forefoot over the left stance: 3 x 21, shares of its peak."""
     curve_right: tuple[float, ...] = ()
+    continues: bool = False
+    swing_symmetry_index: float | None = None
+    stance_time_ratio: Annotated[float, Meta(ge=0)] | None = None
+    asymmetric: bool | None = None
+    steppage_left: Count | None = None
+    steppage_right: Count | None = None
+    steppage_judged_left: Count = 0
+    steppage_judged_right: Count = 0
+    circumduction_left: Count | None = None
+    circumduction_right: Count | None = None
+    circumduction_judged_left: Count = 0
+    circumduction_judged_right: Count = 0
+    clearance_swings_left: Count = 0
+    clearance_swings_right: Count = 0
+    clearance_impossible_left: Count = 0
+    clearance_impossible_right: Count = 0
+    clearance_under_5mm_left: Share | None = None
+    clearance_under_5mm_right: Share | None = None
+    clearance_under_10mm_left: Share | None = None
+    clearance_under_10mm_right: Share | None = None
+    clearance_under_15mm_left: Share | None = None
+    clearance_under_15mm_right: Share | None = None
+    clearance_p1_mm_left: float | None = None
+    clearance_p1_mm_right: float | None = None
+    clearance_spread_mm_left: Annotated[float, Meta(ge=0)] | None = None
+    clearance_spread_mm_right: Annotated[float, Meta(ge=0)] | None = None
 
 
 class Wear(_Event, frozen=True, tag="wear", kw_only=True):

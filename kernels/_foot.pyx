@@ -291,12 +291,22 @@ cdef class FootEngine(Swing):
             if self.off_ns == MISSING:
                 self.off_ns = crossing_ns(self.last_ns, self.last_total, t, total, off)
             if t - self.off_ns >= <int64_t>(self.k.dwell_s * NS):
+                if self.high_ns != MISSING:
+                    self.cells.stick(self.high_ns, self.scale)
                 self.toe_off(t, self.off_ns)
         else:
             if total > on:
                 self.off_ns = MISSING
+            if self.empties(t):
+                self.cells.stick(self.high_ns, self.scale)
             if total < self.k.landing_share * self.scale:
                 self.maybe_stalled(t)
+
+    cdef bint empties(self, int64_t t) noexcept nogil:
+        cdef int64_t age = t - self.high_ns
+        if self.high_ns == MISSING or age < <int64_t>(self.k.stick_s * NS):
+            return False
+        return age <= <int64_t>(self.k.stick_end_s * NS)
 
     cdef void maybe_stalled(self, int64_t t) noexcept nogil:
         cdef double heel = self.cells.load[HEEL]
@@ -326,6 +336,8 @@ cdef class FootEngine(Swing):
         if not (rolled or self.walks(knee_ns)):
             return
         if self.imu_fresh(t) and self.rotation < self.k.rotation_rad_s:
+            return
+        if self.cells.stick(self.high_ns, self.scale):
             return
         self.toe_off(t, knee_ns)
         self.stalled = True
@@ -413,7 +425,7 @@ cdef class FootEngine(Swing):
         cdef int r
         for r in range(3):
             floor += fmin(self.low[r][0], self.low[r][1])
-        full = total > self.loose() * self.k.landing_share * self.scale
+        full = total > self.landing_load()
         full = full and total - floor > 0.1 * self.scale
         self.full_samples = self.full_samples + 1 if full else 0
         landed = self.full_samples >= 2
@@ -450,6 +462,10 @@ cdef class FootEngine(Swing):
         else:
             self.stand()
         return True
+
+    cdef double landing_load(self) noexcept nogil:
+        cdef double loose = 1.0 if self.was_walking else self.loose()
+        return loose * self.k.landing_share * self.scale
 
     cdef void contact(self, int64_t t, int64_t contact_ns) noexcept nogil:
         cdef int64_t previous = self.previous_ns

@@ -26,6 +26,8 @@ cdef struct Limits:
     double trip_s
     double early_swing
     double tail_s
+    double tail_share
+    double slow_swing_s
     double bounce_s
     double stall_s
     double stall_fall
@@ -54,6 +56,9 @@ cdef struct Limits:
     double baseline_gain
     double baseline_slew_share
     double stuck_s
+    double stick_s
+    double stick_end_s
+    double loaded_share
 
 cdef int64_t crossing_ns(int64_t t0, double v0, int64_t t1, double v1, double level) noexcept nogil
 
@@ -85,6 +90,7 @@ cdef class Cells:
     cdef int64_t offset_ns
     cdef bint take(self, int64_t t, const float* row) noexcept nogil
     cdef void watch(self, int64_t t, double scale) noexcept nogil
+    cdef bint stick(self, int64_t since, double scale) noexcept nogil
     cdef double find_offset(self, int64_t t, double scale) noexcept nogil
     cdef void start_swing(self) noexcept nogil
     cdef void gather(self) noexcept nogil

@@ -85,11 +85,22 @@ cdef class Cells:
             return
         if self.check_ns != MISSING and self.high - self.low > 0.5 * scale:
             for c in range(self.n):
-                loaded = self.last[c] - self.base[c] > 0.02 * scale
+                loaded = self.last[c] - self.base[c] > self.k.loaded_share * scale
                 if loaded and self.change_ns[c] <= self.check_ns:
                     self.stuck[c] = True
         self.check_ns = t
         self.low = self.high = self.total
+
+    cdef bint stick(self, int64_t since, double scale) noexcept nogil:
+        cdef double net, light = self.k.landing_share * scale
+        cdef bint found = False
+        cdef int c
+        for c in range(self.n):
+            net = self.last[c] - self.base[c]
+            if net > self.k.loaded_share * scale and not self.stuck[c]:
+                if self.change_ns[c] <= since and self.total - net < light:
+                    self.stuck[c] = found = True
+        return found
 
     cdef double find_offset(self, int64_t t, double scale) noexcept nogil:
         cdef double low = INFINITY, high = -INFINITY, fall

@@ -29,6 +29,7 @@ cdef class Swing(Landing):
     cdef bint was_walking
     cdef bint drag_sure
     cdef bint drag_from_toe_off
+    cdef bint freed
     cdef bint drag_sent
     cdef bint drag_imu
     cdef int64_t spike_ns
@@ -42,8 +43,10 @@ cdef class Swing(Landing):
     cdef double drag_threshold(self) noexcept nogil
     cdef void start_drag(self, int64_t t, double threshold) noexcept nogil
     cdef bint is_drag(self, int64_t t) noexcept nogil
+    cdef double tail_s(self) noexcept nogil
     cdef void send_drag(self, int64_t t, int64_t start) noexcept nogil
     cdef void end_drag(self, int64_t end) noexcept nogil
     cdef void outlive(self, int64_t t) noexcept nogil
     cdef void close_drag(self, int64_t t, int64_t contact_ns) noexcept nogil
+    cdef bint held(self, int64_t contact_ns) noexcept nogil
     cdef void reset_swing(self, int64_t toe_off_ns) noexcept nogil

@@ -58,6 +58,7 @@ cdef class Swing(Landing):
                     self.accept_floor(FOREFOOT)
         elif fore < 0.7 * threshold and self.drag_start != MISSING:
             self.end_drag(crossing_ns(self.last_ns, self.last[FOREFOOT], t, fore, threshold))
+        self.freed = self.freed or fore < 0.5 * threshold
         self.outlive(t)
 
     cdef double drag_threshold(self) noexcept nogil:
@@ -70,7 +71,10 @@ cdef class Swing(Landing):
         cdef int64_t start = crossing_ns(
             self.last_ns, self.last[FOREFOOT], t, self.cells.load[FOREFOOT], threshold
         )
-        cdef bint early = self.toe_off_ns != MISSING and start - self.toe_off_ns <= LATE_NS
+        cdef bint rests = not self.was_walking and not self.freed
+        cdef bint early = self.toe_off_ns != MISSING and (
+            rests or start - self.toe_off_ns <= LATE_NS
+        )
         self.drag_from_toe_off = early and self.drag_ns == 0
         self.drag_start = self.toe_off_ns if self.drag_from_toe_off else start
         self.drag_sure = False
@@ -78,11 +82,13 @@ cdef class Swing(Landing):
     cdef bint is_drag(self, int64_t t) noexcept nogil:
         cdef int64_t age = t - self.drag_start
         cdef double total = self.cells.total, elapsed = 0.0
-        if self.drag_from_toe_off and not self.stalled and age < <int64_t>(self.k.tail_s * NS):
+        if self.drag_from_toe_off and age < <int64_t>(self.tail_s() * NS):
             return False
         if age < <int64_t>(self.k.drag_s * NS) or total > self.k.landing_share * self.scale:
             return False
-        if self.drag_from_toe_off or age >= <int64_t>(self.k.landing_wait_s * NS):
+        if self.drag_from_toe_off:
+            return self.was_walking or total > self.k.strong_share * self.scale
+        if age >= <int64_t>(self.k.landing_wait_s * NS):
             return True
         if self.toe_off_ns != MISSING:
             elapsed = <double>(self.drag_start - self.toe_off_ns) / NS
@@ -91,6 +97,11 @@ cdef class Swing(Landing):
             and elapsed < self.k.mid_swing * self.swing_s
             and total - self.last_total < 0.02 * self.scale
         )
+
+    cdef double tail_s(self) noexcept nogil:
+        cdef double tail = self.k.drag_s if self.stalled else self.k.tail_s
+        cdef double usual = self.swing_s if self.good_swings > 0 else self.k.slow_swing_s
+        return fmax(tail, self.k.tail_share * usual)
 
     cdef void send_drag(self, int64_t t, int64_t start) noexcept nogil:
         cdef int kind = DRAG_LATE_RELEASE if self.drag_from_toe_off else DRAG_SCUFF
@@ -140,15 +151,21 @@ cdef class Swing(Landing):
         self.touch_end = MISSING
 
     cdef void close_drag(self, int64_t t, int64_t contact_ns) noexcept nogil:
-        if self.drag_start != MISSING and self.drag_sure:
+        if self.drag_start != MISSING and (self.drag_sure or self.held(contact_ns)):
             self.drag_ns += contact_ns - self.drag_start if contact_ns > self.drag_start else 0
             if self.drag_from_toe_off:
                 self.drag_kind = DRAG_FULL
+                if self.drag_first == MISSING:
+                    self.drag_first = self.drag_start
         elif self.drag_kind == DRAG_LATE_RELEASE and self.drag_end != MISSING:
             if contact_ns - self.drag_end < <int64_t>(self.k.drag_s * NS):
                 self.drag_kind = DRAG_FULL
         if self.drag_kind != DRAG_NONE and not self.drag_sent and self.valid():
             self.emit(TOE_DRAG, self.drag_first, t, self.drag_kind)
+
+    cdef bint held(self, int64_t contact_ns) noexcept nogil:
+        cdef int64_t age = contact_ns - self.drag_start
+        return self.drag_from_toe_off and age >= <int64_t>(self.k.landing_wait_s * NS)
 
     cdef void reset_swing(self, int64_t toe_off_ns) noexcept nogil:
         cdef int r
@@ -167,6 +184,7 @@ cdef class Swing(Landing):
         self.drag_start = MISSING
         self.drag_sure = False
         self.drag_from_toe_off = False
+        self.freed = False
         self.drag_kind = DRAG_NONE
         self.drag_first = MISSING
         self.drag_end = MISSING

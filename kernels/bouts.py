@@ -1,17 +1,36 @@
 """Walking bouts: strides of both feet in contact order, gathered until walking stops."""
 
-from statistics import fmean
+from statistics import fmean, median
+from typing import Any
 
+from kernels.clearance import margin
+from kernels.personal import CIRCUMDUCTION_OVER_MM, STEPPAGE_OVER_PERCENT
+from kernels.plausible import speed_m_s, stride_time_s
 from kernels.records import CURVE_POINTS
 from kernels.risk import cv_percent
 from kernels.walk_records import Affected, GaitBout, GaitStride, Side
 
-__all__ = ["BOUT_END_NS", "LEAST_CONTACTS", "BoutBuilder", "double_support_percent"]
+__all__ = [
+    "BOUT_END_NS",
+    "LEAST_CONTACTS",
+    "LONGEST_NS",
+    "BoutBuilder",
+    "double_support_percent",
+]
 
 BOUT_END_NS = 4_000_000_000
 """A bout ends when no foot lands for so long: the slowest stride (gait.md) has ended by then."""
+LONGEST_NS = 600_000_000_000
+"""A bout is closed after ten minutes, and the next `continues` it: memory stays bounded and what
+was found does not wait for the end of a long walk."""
 LEAST_CONTACTS = 3
 """Alternating contacts that make a bout."""
+LEAST_TRAVEL_M = 0.15
+"""Strides whose median length is less go nowhere: stepping on the spot (gait.md: walking needs
+forward travel, and strides are 0.15 m at least)."""
+ASYMMETRIC_PERCENT = 10.0
+"""Symmetry index from which a bout is `asymmetric`. gait.md."""
+SIDES: tuple[Side, Side] = ("left", "right")
 
 
 def double_support_percent(stride: GaitStride, others: list[GaitStride]) -> float | None:
@@ -33,15 +52,30 @@ def double_support_percent(stride: GaitStride, others: list[GaitStride]) -> floa
     return 100.0 * both / (stride.time_ns - start)
 
 
-def _mean(values: list[float]) -> float | None:
-    return fmean(values) if values else None
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _index(p: float | None, n: float | None) -> float | None:
+    """Return (P - NP) / (0.5 (P + NP)) * 100 (Robinson et al. 1987, J Manipulative Physiol Ther
+    10:172)."""
+    return None if p is None or n is None else (p - n) / (0.5 * (p + n)) * 100.0
 
 
 class BoutBuilder:
-    """One stretch of walking under construction."""
+    """One stretch of walking under construction.
 
-    def __init__(self, affected: Affected) -> None:
+    Parameters
+    ----------
+    affected : {"none", "left", "right", "both"}
+    continued : bool
+        It goes on where a bout was closed for its length: each of its landings has one before.
+    """
+
+    def __init__(self, affected: Affected, continued: bool = False) -> None:
         self._affected = affected
+        self.continued = continued
         self._strides: list[GaitStride] = []
         self._alternating = self._longest = 0
         self._curves: dict[Side, list[float]] = {}
@@ -51,6 +85,10 @@ class BoutBuilder:
     def last_contact_ns(self) -> int | None:
         """The bout's last contact so far; None before the first."""
         return self._strides[-1].time_ns if self._strides else None
+
+    def is_full(self, now_ns: int) -> bool:
+        """Say whether a contact at `now_ns` comes over ten minutes after the bout's first."""
+        return bool(self._strides) and now_ns - self._strides[0].time_ns > LONGEST_NS
 
     def add(self, stride: GaitStride, curve: list[float] | None) -> None:
         """Add the next landing and the load curve of its stance (3 x 21, share of the peak)."""
@@ -64,62 +102,93 @@ class BoutBuilder:
                 total[i] += value
             self._curve_count[stride.side] += 1
 
-    def close(self, one_foot: bool) -> GaitBout | None:
+    def close(self, one_foot: bool, continues: bool = False) -> GaitBout | None:
         """Return the bout, or None where it was no walking: no three alternating contacts.
 
         With one foot only (`one_foot`) alternation cannot be seen: three of its contacts suffice.
+        Where stride lengths are known, they must be of walking.
         """
         strides = self._strides
         if not strides or max(self._longest, len(strides) if one_foot else 0) < LEAST_CONTACTS:
             return None
-        good = [s for s in strides if not {"implausible", "turn"} & set(s.flags)]
+        lengths = [s.stride_length_m for s in strides if s.stride_length_m is not None]
+        if len(lengths) >= LEAST_CONTACTS and median(lengths) < LEAST_TRAVEL_M:
+            return None
+        good = [s for s in strides if stride_time_s(s) is not None]
         times = [s.stride_s for s in good if s.stride_s is not None]
-        speeds = [s.stride_length_m / s.stride_s for s in good if s.stride_length_m and s.stride_s]
-        double = [s.double_support_percent for s in good if s.double_support_percent is not None]
-        stride_s = _mean(times)
+        stride_s = fmean(times) if times else None
         return GaitBout(
             time_ns=strides[0].time_ns,
             duration_s=(strides[-1].time_ns - strides[0].time_ns) / 1e9,
-            **self._counts(),
+            **self._of_each_foot(),
+            **self._symmetry(good),
             cadence_per_min=None if stride_s is None else 120.0 / stride_s,
-            double_support_percent=_mean(double),
-            stance_symmetry_index=self._symmetry(good),
+            double_support_percent=_mean([s.double_support_percent for s in good]),
             stride_time_cv_percent=cv_percent(times),
-            speed_m_s=_mean(speeds),
+            speed_m_s=_mean([speed_m_s(s) for s in good]),
             curve_left=self._curve("left"),
             curve_right=self._curve("right"),
+            continues=continues,
         )
 
-    def _counts(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for side in ("left", "right"):
+    def _of_each_foot(self) -> dict[str, Any]:
+        numbers: dict[str, Any] = {}
+        for side in SIDES:
             own = [s for s in self._strides if s.side == side]
-            counts[f"strides_{side}"] = sum(s.previous_contact_ns is not None for s in own)
-            counts[f"valid_swings_{side}"] = sum(s.valid_swing for s in own)
-            counts[f"heel_first_{side}"] = sum(s.strike == "heel" for s in own)
-            counts[f"flat_{side}"] = sum(s.strike == "flat" for s in own)
-            counts[f"toe_first_{side}"] = sum(s.strike == "toe" for s in own)
-            counts[f"drags_{side}"] = sum(s.toe_drag not in (None, "none") for s in own)
-        return counts
+            for name, value in (_counts(own) | _over(own) | _clearance(own)).items():
+                numbers[f"{name}_{side}"] = value
+        return numbers
 
-    def _symmetry(self, strides: list[GaitStride]) -> float | None:
-        """Return (P - NP) / (0.5 (P + NP)) * 100 of the mean stance times.
+    def _symmetry(self, strides: list[GaitStride]) -> dict[str, Any]:
+        """Return the symmetry of the mean stance and swing times.
 
         P is the affected leg; the left one where none is. With both affected neither leg is a
-        reference: None. (Robinson et al. 1987, J Manipulative Physiol Ther 10:172.)
+        reference: None.
         """
         if self._affected == "both":
-            return None
-        stance = {
-            side: _mean([s.stance_s for s in strides if s.side == side and s.stance_s is not None])
-            for side in ("left", "right")
+            return {"stance_symmetry_index": None}
+        p: Side = "right" if self._affected == "right" else "left"
+        stance, swing = (
+            [_mean([getattr(s, name) for s in strides if (s.side == p) == is_p]) for is_p in (1, 0)]
+            for name in ("stance_s", "swing_s")
+        )
+        index = _index(*stance)
+        return {
+            "stance_symmetry_index": index,
+            "swing_symmetry_index": _index(*swing),
+            "stance_time_ratio": None if index is None else stance[0] / stance[1],  # type: ignore[operator] # an index has both
+            "asymmetric": None if index is None else abs(index) > ASYMMETRIC_PERCENT,
         }
-        right_is_p = self._affected == "right"
-        p, n = stance["right" if right_is_p else "left"], stance["left" if right_is_p else "right"]
-        if p is None or n is None:
-            return None
-        return (p - n) / (0.5 * (p + n)) * 100.0
 
     def _curve(self, side: Side) -> tuple[float, ...]:
         count = self._curve_count[side]
         return tuple(value / count for value in self._curves[side]) if count else ()
+
+
+def _counts(strides: list[GaitStride]) -> dict[str, Any]:
+    return {
+        "strides": sum(s.previous_contact_ns is not None for s in strides),
+        "valid_swings": sum(s.valid_swing for s in strides),
+        "heel_first": sum(s.strike == "heel" for s in strides),
+        "flat": sum(s.strike == "flat" for s in strides),
+        "toe_first": sum(s.strike == "toe" for s in strides),
+        "drags": sum(s.toe_drag not in (None, "none") for s in strides),
+    }
+
+
+def _over(strides: list[GaitStride]) -> dict[str, Any]:
+    """Return steppage and circumduction with the strides that could be judged."""
+    numbers: dict[str, Any] = {}
+    for name, field, limit in (
+        ("steppage", "lift_over_percent", STEPPAGE_OVER_PERCENT),
+        ("circumduction", "excursion_over_mm", CIRCUMDUCTION_OVER_MM),
+    ):
+        known = [value for s in strides if (value := getattr(s, field)) is not None]
+        numbers[name] = sum(value > limit for value in known) if known else None
+        numbers[f"{name}_judged"] = len(known)
+    return numbers
+
+
+def _clearance(strides: list[GaitStride]) -> dict[str, Any]:
+    found = margin([s.clearance_mm for s in strides if s.clearance_mm is not None])
+    return {f"clearance_{name}": getattr(found, name) for name in found.__slots__}

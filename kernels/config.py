@@ -54,8 +54,15 @@ class Thresholds:
     early_swing: float = 0.85
     """... and ends a swing shorter than this share of the usual one; the stride-time CV of impaired
     gait stays under 10 % (Hausdorff 2005, doi 10.1186/1743-0003-2-19)."""
-    tail_s: float = 0.060
-    """The last of a push-off may trail so long after toe off [s]; a late release lasts longer."""
+    tail_s: float = 0.100
+    """The last of a push-off may trail so long after toe off [s]: the shoe's bent toe box and the
+    sole unload after the foot, up to 82 ms in a healthy walker; a late release lasts longer."""
+    tail_share: float = 0.12
+    """... or for this share of the usual swing time, where that is longer: who swings slowly also
+    rolls off slowly; half of the least share of a swing that a late release lasts."""
+    slow_swing_s: float = 1.0
+    """The usual swing time before the first swing is known [s]: slow gait's, strides of 4 s at
+    70-75 % stance (gait.md)."""
     bounce_s: float = 0.100
     """A touch of the forefoot that ends sooner before contact is the landing's first bounce [s]."""
     stall_s: float = 0.040
@@ -119,6 +126,13 @@ class Thresholds:
     """A cell's baseline moves at most so far per swing; that follows a drift of 5 %/h with ease."""
     stuck_s: float = 3.0
     """A loaded cell that does not change for so long while the others do is stuck [s]."""
+    stick_s: float = 0.150
+    """So long after full load [s], a cell that has kept its load while the others lost theirs is
+    stuck; a push-off empties the foot in 50-150 ms."""
+    stick_end_s: float = 1.0
+    """It is looked for until then [s]; a foot that rests so long may well carry the same."""
+    loaded_share: float = 0.01
+    """What one cell carries at least to be called loaded: a third of a drag."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,12 +229,23 @@ class FootReference(Swing):
             if self.off_ns == MISSING_NS:
                 self.off_ns = crossing_ns(self.last_ns, self.last_total, t, total, off)
             if t - self.off_ns >= int(self.k.dwell_s * NS):
+                if self.high_ns != MISSING_NS:
+                    self.cells.stick(self.high_ns, self.scale)
                 self._toe_off(t, self.off_ns)
         else:
             if total > on:
                 self.off_ns = MISSING_NS
+            if self._empties(t):
+                self.cells.stick(self.high_ns, self.scale)
             if total < self.k.landing_share * self.scale:
                 self._maybe_stalled(t)
+
+    def _empties(self, t: int) -> bool:
+        """Say whether the foot should be emptying now, which a stuck cell would not follow."""
+        if self.high_ns == MISSING_NS:
+            return False
+        age = t - self.high_ns
+        return int(self.k.stick_s * NS) <= age <= int(self.k.stick_end_s * NS)
 
     def _maybe_stalled(self, t: int) -> None:
         """End push-off where its fall has stopped although the forefoot still carries load."""
@@ -263,6 +274,8 @@ class FootReference(Swing):
         if not (rolled or self._walks(knee_ns)):
             return
         if self._imu_fresh(t) and self.rotation < self.k.rotation_rad_s:
+            return
+        if self.cells.stick(self.high_ns, self.scale):
             return
         self._toe_off(t, knee_ns)
         self.stalled = True
@@ -346,10 +359,7 @@ class FootReference(Swing):
         k = self.k
         total = self.cells.total
         floor = sum(min(self.low[r][0], self.low[r][1]) for r in range(3))
-        full = (
-            total > self._loose() * k.landing_share * self.scale
-            and total - floor > 0.1 * self.scale
-        )
+        full = total > self._landing_load() and total - floor > 0.1 * self.scale
         self.full_samples = self.full_samples + 1 if full else 0
         landed = self.full_samples >= 2
         stepping = self._steps(t)
@@ -383,6 +393,11 @@ class FootReference(Swing):
         else:
             self._stand()
         return True
+
+    def _landing_load(self) -> float:
+        """Return what a landed foot carries at least; out of standing, full weight is not known."""
+        loose = 1.0 if self.was_walking else self._loose()
+        return loose * self.k.landing_share * self.scale
 
     def _contact(self, t: int, contact_ns: int) -> None:
         if self.toe_off_ns != MISSING_NS and not self.toe_off_sent:

@@ -99,11 +99,22 @@ class Cells:
             return
         if self.check_ns != MISSING_NS and self.high - self.low > 0.5 * scale:
             for c in range(len(self.last)):
-                loaded = self.last[c] - self.base[c] > 0.02 * scale
+                loaded = self.last[c] - self.base[c] > self.limits.loaded_share * scale
                 if loaded and self.change_ns[c] <= self.check_ns:
                     self.stuck[c] = True
         self.check_ns = t
         self.low = self.high = self.total
+
+    def stick(self, since: int, scale: float) -> bool:
+        """Find cells that kept their load since the foot was full, while the others lost theirs."""
+        light = self.limits.landing_share * scale
+        found = False
+        for c in range(len(self.last)):
+            net = self.last[c] - self.base[c]
+            loaded = net > self.limits.loaded_share * scale and not self.stuck[c]
+            if loaded and self.change_ns[c] <= since and self.total - net < light:
+                self.stuck[c] = found = True
+        return found
 
     def find_offset(self, t: int, scale: float) -> float:
         """Take off an offset that all cells have in common; return by how much the total fell.

@@ -38,6 +38,7 @@ class Swing(Landing):
         self.drag_start = MISSING_NS
         self.drag_sure = False
         self.drag_from_toe_off = False
+        self.freed = False
         self.drag_kind = DragKind.NONE
         self.drag_first = MISSING_NS
         self.drag_end = MISSING_NS
@@ -90,6 +91,7 @@ class Swing(Landing):
                     self._accept_floor(FOREFOOT)
         elif fore < 0.7 * threshold and self.drag_start != MISSING_NS:
             self._end_drag(crossing_ns(self.last_ns, self.last[FOREFOOT], t, fore, threshold))
+        self.freed = self.freed or fore < 0.5 * threshold
         self._outlive(t)
 
     def _drag_threshold(self) -> float:
@@ -105,25 +107,39 @@ class Swing(Landing):
     def _start_drag(self, t: int, threshold: float) -> None:
         fore = self.cells.load[FOREFOOT]
         start = crossing_ns(self.last_ns, self.last[FOREFOOT], t, fore, threshold)
-        early = self.toe_off_ns != MISSING_NS and start - self.toe_off_ns <= LATE_NS
+        rests = not self.was_walking and not self.freed
+        near = rests or start - self.toe_off_ns <= LATE_NS
+        early = self.toe_off_ns != MISSING_NS and near
         self.drag_from_toe_off = early and self.drag_ns == 0
         self.drag_start = self.toe_off_ns if self.drag_from_toe_off else start
         self.drag_sure = False
 
     def _is_drag(self, t: int) -> bool:
-        """Say whether the present load of the forefoot can no longer be a landing."""
+        """Say whether the present load of the forefoot can no longer be a landing.
+
+        Out of standing there is no push-off: the toes keep some load until the foot advances, so
+        what they keep is no drag unless it is strong, or is there still when the foot lands.
+        """
         k = self.k
         age = t - self.drag_start
         total = self.cells.total
-        if self.drag_from_toe_off and not self.stalled and age < int(k.tail_s * NS):
+        if self.drag_from_toe_off and age < int(self._tail_s() * NS):
             return False
         if age < int(k.drag_s * NS) or total > k.landing_share * self.scale:
             return False
-        if self.drag_from_toe_off or age >= int(k.landing_wait_s * NS):
+        if self.drag_from_toe_off:
+            return self.was_walking or total > k.strong_share * self.scale
+        if age >= int(k.landing_wait_s * NS):
             return True
         elapsed = (self.drag_start - self.toe_off_ns) / NS if self.toe_off_ns != MISSING_NS else 0.0
         early = self.good_swings >= 2 and elapsed < k.mid_swing * self.swing_s
         return early and total - self.last_total < 0.02 * self.scale
+
+    def _tail_s(self) -> float:
+        """Return for how long after toe off the last of a push-off may trail [s]."""
+        tail = self.k.drag_s if self.stalled else self.k.tail_s
+        usual = self.swing_s if self.good_swings > 0 else self.k.slow_swing_s
+        return max(tail, self.k.tail_share * usual)
 
     def _send_drag(self, t: int, start: int) -> None:
         kind = DragKind.LATE_RELEASE if self.drag_from_toe_off else DragKind.SCUFF
@@ -178,11 +194,18 @@ class Swing(Landing):
     def _close_drag(self, t: int, contact_ns: int) -> None:
         """A drag that was sure and never ended was ended by the contact."""
         late = self.drag_kind == DragKind.LATE_RELEASE
-        if self.drag_start != MISSING_NS and self.drag_sure:
+        if self.drag_start != MISSING_NS and (self.drag_sure or self._held(contact_ns)):
             self.drag_ns += max(contact_ns - self.drag_start, 0)
             if self.drag_from_toe_off:
                 self.drag_kind = DragKind.FULL
+                if self.drag_first == MISSING_NS:
+                    self.drag_first = self.drag_start
         elif late and contact_ns - self.drag_end < int(self.k.drag_s * NS):
             self.drag_kind = DragKind.FULL
         if self.drag_kind != DragKind.NONE and not self.drag_sent and self._valid():
             self._emit(EventKind.TOE_DRAG, self.drag_first, t, self.drag_kind)
+
+    def _held(self, contact_ns: int) -> bool:
+        """Say whether the forefoot was not unloaded from toe off to contact."""
+        wait_ns = int(self.k.landing_wait_s * NS)
+        return self.drag_from_toe_off and contact_ns - self.drag_start >= wait_ns

@@ -4,6 +4,8 @@ import math
 from collections import deque
 from statistics import fmean, median, pstdev
 
+from kernels.clearance import believable
+from kernels.plausible import stride_time_s
 from kernels.walk_records import GaitStride, Level
 
 __all__ = ["LEAST_STRIDES_FOR_CV", "LEAST_SWINGS", "WINDOW", "TripRisk", "cv_percent"]
@@ -43,14 +45,19 @@ class TripRisk:
 
         d = 1 - exp(-drags / n / 0.10)                drags: one swing in ten gives 0.63
         t = 0.6 * toe-first contacts / n              stairs left out of both counts
-        c = 0.5 * P(clearance < 5 mm)                 over the swings of known clearance, >= 10
-        v = 0.3 * clip((CV - 3 %) / 3 %, 0, 1)        stride-time CV of the last 30-40 strides
+        c = 0.25 * P(clearance < 5 mm)                over the swings of known clearance, >= 10
+        v = 0.25 * clip((CV - 3 %) / 3 %, 0, 1)       stride-time CV of the last 30-40 strides
 
-    the risk is 1 - (1 - d)(1 - t)(1 - c)(1 - v): each cause alone raises it, none can hide another.
-    A part that cannot be known adds nothing. Reasons are the parts >= 0.1: toe_drag, toe_first,
-    low_clearance, variability. Levels: raised from 0.3, high from 0.6, left again 0.1 lower. The
-    weights are a proposal of this project (gait.md: CV over 4-5 % is a marker of risk;
-    laboratory clearance did not predict trips in the community, hence at most 0.5).
+    the risk is 1 - (1 - d)(1 - t)(1 - c)(1 - v): each cause raises it, none can hide another. A
+    part that cannot be known adds nothing; clearance is not known where over a fifth of the values
+    is impossible (`kernels.clearance`). Reasons are the parts >= 0.1: toe_drag, toe_first,
+    low_clearance, variability. Levels: raised from 0.3, high from 0.6, left again 0.1 lower.
+
+    The weights are a proposal of this project. Drags and toe-first contacts are seen; each alone
+    can reach the raised level. Clearance and CV are indirect, and neither alone can: a foot IMU's
+    +-8 mm puts healthy swings under 5 mm, laboratory clearance did not predict trips in the
+    community, and without an IMU a walk's turns pass for variability (a CV over 4-5 % is a marker
+    of risk; all gait.md). Both together can.
     """
 
     def __init__(self) -> None:
@@ -60,8 +67,9 @@ class TripRisk:
 
     def add(self, stride: GaitStride) -> tuple[float | None, Level | None, tuple[str, ...]]:
         """Take the next stride of the foot; return risk, level and reasons after it."""
-        if stride.stride_s is not None and not {"implausible", "turn"} & set(stride.flags):
-            self._times.append(stride.stride_s)
+        stride_s = stride_time_s(stride)
+        if stride_s is not None:
+            self._times.append(stride_s)
         if stride.valid_swing:
             toe = None if stride.strike == "unknown" or "stairs" in stride.flags else False
             toe = True if toe is False and stride.strike == "toe" else toe
@@ -78,7 +86,7 @@ class TripRisk:
     def _parts(self) -> dict[str, float]:
         drags = fmean(dragged for dragged, _, _ in self._swings)
         toes = [toe for _, toe, _ in self._swings if toe is not None]
-        clearances = [mm for _, _, mm in self._swings if mm is not None]
+        clearances = believable([mm for _, _, mm in self._swings if mm is not None])
         low = 0.0
         if len(clearances) >= LEAST_SWINGS:
             low = fmean(mm < LOW_CLEARANCE_MM for mm in clearances)
@@ -86,8 +94,8 @@ class TripRisk:
         return {
             "toe_drag": 1.0 - math.exp(-drags / 0.10),
             "toe_first": 0.6 * fmean(toes) if toes else 0.0,
-            "low_clearance": 0.5 * low,
-            "variability": 0.0 if cv is None else 0.3 * min(max((cv - 3.0) / 3.0, 0.0), 1.0),
+            "low_clearance": 0.25 * low,
+            "variability": 0.0 if cv is None else 0.25 * min(max((cv - 3.0) / 3.0, 0.0), 1.0),
         }
 
     def _step(self, risk: float) -> Level:

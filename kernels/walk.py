@@ -11,9 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.bouts import BOUT_END_NS, BoutBuilder, double_support_percent
+from kernels.clearance import ClearanceCheck
 from kernels.config import FootConfig
 from kernels.errors import KernelInputError
+from kernels.faults import FootFaults
 from kernels.foot import Findings, FootKernel
+from kernels.personal import (
+    CIRCUMDUCTION_OVER_MM,
+    STEPPAGE_OVER_PERCENT,
+    Baseline,
+    Personal,
+)
+from kernels.plausible import implausible
 from kernels.records import MISSING_NS, DragKind, EventKind, Flag, Sensor, Strike
 from kernels.risk import TripRisk
 from kernels.walk_records import Affected, GaitBout, GaitEvent, GaitStride, Side
@@ -25,11 +34,6 @@ HOLD_NS = 1_000_000_000
 lead, and for the next flat foot where there is an IMU)."""
 SILENT_NS = 2_000_000_000
 """A foot silent for so long of the other's time does not hold it up."""
-PLAUSIBLE_STRIDE_S = (0.46, 3.0)
-PLAUSIBLE_LENGTH_M = (0.15, 2.19)
-PLAUSIBLE_SPEED_M_S = (0.08, 2.22)
-"""Plausible ranges (gait.md): outside them a stride is flagged, never dropped."""
-
 Outcome = GaitEvent | GaitStride | GaitBout
 _NUMBERS = (
     "strike_index",
@@ -56,10 +60,6 @@ def _time(value: Any) -> int | None:
 
 def _seconds(start: int | None, stop: int | None) -> float | None:
     return None if start is None or stop is None else (stop - start) / 1e9
-
-
-def _outside(value: float | None, limits: tuple[float, float]) -> bool:
-    return value is not None and not limits[0] <= value <= limits[1]
 
 
 class Walk:
@@ -97,7 +97,18 @@ class Walk:
             "right": deque(maxlen=4),
         }
         self._risk = {side: TripRisk() for side in self._kernels}
+        self._clearance = {side: ClearanceCheck() for side in self._kernels}
+        self._faults = {s: FootFaults(s, len(feet[s].x)) for s in self._kernels}
+        self._personal = Personal(affected)
         self._bout = BoutBuilder(affected)
+
+    def baseline(self, side: Side) -> Baseline | None:
+        """Return what is usual for this foot; None before ten plain strides."""
+        return self._personal.baseline(side)
+
+    def faults(self, side: Side) -> tuple[str, ...]:
+        """Return the technical faults of a foot that hold now, in the order they began."""
+        return self._faults[side].active
 
     def push(
         self,
@@ -117,7 +128,13 @@ class Walk:
         if kernel is None:
             known = ", ".join(self._kernels)
             raise KernelInputError("config", f"no foot {side!r} here, only {known}; configure it")
-        out = self._take(side, kernel.push(time_ns, load, imu))
+        out: list[Outcome] = []
+        faults = self._faults[side]
+        for poll, piece in faults.pieces(time_ns, load, imu):
+            if poll:
+                out += faults.poll(kernel.imu_fault)
+            out += self._take(side, kernel.push(*piece))
+            faults.see(piece)
         if len(time_ns):
             self._seen[side] = int(time_ns[-1])
             if self._first_ns is None:
@@ -130,6 +147,7 @@ class Walk:
         out: list[Outcome] = []
         for side, kernel in self._kernels.items():
             out += self._take(side, kernel.finish())
+            out += self._faults[side].poll(kernel.imu_fault)
         self._release(None, out)
         return out
 
@@ -143,6 +161,8 @@ class Walk:
                 out.append(event)
         for row in findings.strides:
             stride = self._stride(side, row)
+            if stride.stride_length_m is not None:
+                self._faults[side].note_measured()
             heapq.heappush(self._waiting, (stride.time_ns, side, stride, self._curve(row)))
         return out
 
@@ -216,19 +236,24 @@ class Walk:
         while self._waiting and (watermark is None or self._waiting[0][0] <= watermark):
             _, _, stride, curve = heapq.heappop(self._waiting)
             self._end_bout(stride.time_ns, out)
-            first = self._bout.last_contact_ns is None
+            if self._bout.is_full(stride.time_ns):
+                self._close_bout(out, continues=True)
+            first = self._bout.last_contact_ns is None and not self._bout.continued
             stride = self._complete(stride, first)
             self._bout.add(stride, curve)
             out.append(stride)
+            out += self._judge_clearance(stride)
         if watermark is None or self._bout.last_contact_ns is not None:
             self._end_bout(watermark, out)
 
     def _end_bout(self, now_ns: int | None, out: list[Outcome]) -> None:
         last = self._bout.last_contact_ns
-        if last is None or (now_ns is not None and now_ns - last <= BOUT_END_NS):
-            return
-        bout = self._bout.close(one_foot=len(self._kernels) == 1)
-        self._bout = BoutBuilder(self._affected)
+        if last is not None and (now_ns is None or now_ns - last > BOUT_END_NS):
+            self._close_bout(out, continues=False)
+
+    def _close_bout(self, out: list[Outcome], continues: bool) -> None:
+        bout = self._bout.close(one_foot=len(self._kernels) == 1, continues=continues)
+        self._bout = BoutBuilder(self._affected, continued=continues)
         if bout is not None:
             out.append(bout)
 
@@ -237,19 +262,29 @@ class Walk:
         if first_of_bout:
             stride = replace(stride, previous_contact_ns=None, stride_s=None, stance_s=None)
         other: Side = "right" if stride.side == "left" else "left"
-        speed = None
-        if stride.stride_length_m is not None and stride.stride_s is not None:
-            speed = stride.stride_length_m / stride.stride_s
-        flags = stride.flags
-        if (
-            _outside(stride.stride_s, PLAUSIBLE_STRIDE_S)
-            or _outside(stride.stride_length_m, PLAUSIBLE_LENGTH_M)
-            or _outside(speed, PLAUSIBLE_SPEED_M_S)
-        ):
-            flags = (*flags, "implausible")
         double = double_support_percent(stride, list(self._recent[other]))
-        stride = replace(stride, flags=flags, double_support_percent=double)
+        stride = self._compare(replace(stride, double_support_percent=double))
         risk, level, reasons = self._risk[stride.side].add(stride)
         stride = replace(stride, trip_risk=risk, trip_level=level, trip_reasons=reasons)
         self._recent[stride.side].append(stride)
         return stride
+
+    def _compare(self, stride: GaitStride) -> GaitStride:
+        """Set the flags that plausible ranges and the person's baseline give; learn from it."""
+        lift, excursion = self._personal.compare(stride)
+        found = (
+            ("implausible", implausible(stride)),
+            ("steppage", lift is not None and lift > STEPPAGE_OVER_PERCENT),
+            ("circumduction", excursion is not None and excursion > CIRCUMDUCTION_OVER_MM),
+        )
+        flags = stride.flags + tuple(name for name, holds in found if holds)
+        stride = replace(stride, flags=flags, lift_over_percent=lift, excursion_over_mm=excursion)
+        self._personal.learn(stride)
+        return stride
+
+    def _judge_clearance(self, stride: GaitStride) -> list[GaitEvent]:
+        if stride.clearance_mm is None:
+            return []
+        faulty = self._clearance[stride.side].add(stride.clearance_mm)
+        faults = self._faults[stride.side]
+        return faults.set_clearance(faulty, stride.time_ns, stride.decided_ns)

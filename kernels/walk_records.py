@@ -10,7 +10,9 @@ Affected = Literal["none", "left", "right", "both"]
 Level = Literal["low", "raised", "high"]
 StrikeName = Literal["heel", "flat", "toe", "unknown"]
 DragName = Literal["none", "late_release", "scuff", "full"]
-EventName = Literal["initial_contact", "toe_off", "toe_drag", "near_trip"]
+EventName = Literal[
+    "initial_contact", "toe_off", "toe_drag", "near_trip", "sensor_fault", "sensor_fault_gone"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,8 @@ class GaitEvent:
 
     `detail` is the strike type of an initial contact (it is sent when the strike is decided) and
     the kind of a toe drag as far as it is known then: `late_release` may still become `full`, which
-    the stride says.
+    the stride says. That of `sensor_fault`, and of the `sensor_fault_gone` that ends it, is the
+    likely mistake: "imu turned over", "acceleration in g", "cell 3 stuck", .. (`kernels.faults`).
     """
 
     time_ns: int
@@ -59,6 +62,10 @@ class GaitStride:
     trip_level: Level | None = None
     trip_reasons: tuple[str, ...] = ()
     double_support_percent: float | None = None
+    lift_over_percent: float | None = None
+    """Lift over its reference (`kernels.personal`) [%]; None: it could not be compared."""
+    excursion_over_mm: float | None = None
+    """Lateral excursion over its reference [mm]; None: it could not be compared."""
     impulse_heel: float | None = None
     impulse_midfoot: float | None = None
     impulse_forefoot: float | None = None
@@ -73,7 +80,10 @@ class GaitStride:
 class GaitBout:
     """A stretch of walking; `time_ns` is its first contact. Every share names its denominator.
 
-    Strikes are counted over all landings of the bout, drags over its valid swings.
+    Strikes are counted over all landings of the bout, drags over its valid swings, steppage and
+    circumduction over the strides that could be compared (`_judged`), clearance over
+    `clearance_swings`; those with an impossible clearance are counted apart. `continues`: it was
+    closed after ten minutes, the walking went on.
     """
 
     time_ns: int
@@ -97,3 +107,29 @@ class GaitBout:
     speed_m_s: float | None = None
     curve_left: tuple[float, ...] = ()
     curve_right: tuple[float, ...] = ()
+    continues: bool = False
+    swing_symmetry_index: float | None = None
+    stance_time_ratio: float | None = None
+    asymmetric: bool | None = None
+    steppage_left: int | None = None
+    steppage_right: int | None = None
+    steppage_judged_left: int = 0
+    steppage_judged_right: int = 0
+    circumduction_left: int | None = None
+    circumduction_right: int | None = None
+    circumduction_judged_left: int = 0
+    circumduction_judged_right: int = 0
+    clearance_swings_left: int = 0
+    clearance_swings_right: int = 0
+    clearance_impossible_left: int = 0
+    clearance_impossible_right: int = 0
+    clearance_under_5mm_left: float | None = None
+    clearance_under_5mm_right: float | None = None
+    clearance_under_10mm_left: float | None = None
+    clearance_under_10mm_right: float | None = None
+    clearance_under_15mm_left: float | None = None
+    clearance_under_15mm_right: float | None = None
+    clearance_p1_mm_left: float | None = None
+    clearance_p1_mm_right: float | None = None
+    clearance_spread_mm_left: float | None = None
+    clearance_spread_mm_right: float | None = None

@@ -36,7 +36,7 @@ async def make_page(
         The store cannot be read now.
     """
     rows: dict[str, list[dict[str, Any]]] = {}
-    for name in ("stride", "bout", "near_trip", "gap"):
+    for name in ("stride", "bout", "near_trip", "gap", "alert"):
         rows[name] = await store.read(name, patient=patient, start_ns=start_ns, stop_ns=stop_ns)
     return render_page(rows, patient, start_ns, stop_ns, title, zone)
 
@@ -49,7 +49,7 @@ def render_page(
     title: str,
     zone: tzinfo = UTC,
 ) -> str:
-    """Return the page from rows by measurement: stride, bout, near_trip, gap."""
+    """Return the page from rows by measurement: stride, bout, near_trip, gap; alert if known."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -80,7 +80,11 @@ def render_page(
             ("cadence", _safe(plots.cadence(strides, clock))),
             ("risk", _safe(plots.trip_risk(strides, clock) if strides else None)),
         ],
-        quality=[*_quality_lines(walk), ("Asked for", _period(start_ns, stop_ns, zone))],
+        quality=[
+            *_quality_lines(walk),
+            *([("Sensor faults", _faults(rows["alert"], walk))] if "alert" in rows else []),
+            ("Asked for", _period(start_ns, stop_ns, zone)),
+        ],
     )
 
 
@@ -143,10 +147,20 @@ def _quality_lines(walk: Walk) -> list[tuple[str, str]]:
     ]
 
 
+def _faults(alerts: Sequence[Row], walk: Walk) -> str:
+    begun = [row for row in alerts if row["rule"] == "sensor_fault" and row["raised"]]
+    names = dict.fromkeys(f"{row['side']} foot: {row['detail']}" for row in begun)
+    return "; ".join(names) or _none_reported(walk)
+
+
+def _none_reported(walk: Walk) -> str:
+    return "none reported" if walk.contacts else "none reported, but nothing came either"
+
+
 def _gaps(walk: Walk) -> str:
     quality = walk.quality
     if not quality.gaps:
-        return "none reported" if quality.strides else "none reported, but nothing came either"
+        return _none_reported(walk)
     lost = ", ".join(f"{number} {what}" for what, number in quality.lost.items())
     return f"{_count(quality.gaps, 'gap')}, {_duration(quality.gap_s)} together; lost: {lost}"
 

@@ -1,6 +1,6 @@
 """Accuracy against the virtual patient's exact labels, on seeds not used while writing the kernel.
 
-Thresholds were chosen on seeds 0-99; these are 1000 and up.
+Thresholds were chosen on seeds 0-199; seeds from 1000 on were looked at; these are 7000 and up.
 """
 
 import numpy as np
@@ -44,7 +44,7 @@ def found(recording, side, imu):
 def test_contacts_strikes_and_drags(imu, cells):
     contacts, drags = Score(), Score()
     for n, speed in enumerate(SPEEDS):
-        for seed in range(1000 + 10 * n, 1004 + 10 * n):
+        for seed in range(7000 + 10 * n, 7004 + 10 * n):
             recording, labels = patient(seed, speed, cells).recording(SECONDS)
             for side, foot in recording.feet.items():
                 end = int(foot.time_ns[-1]) - TAIL_NS

@@ -176,15 +176,15 @@ def test_risk_needs_ten_valid_swings():
 
 def test_risk_rises_with_each_cause_and_names_it():
     causes = {
-        "toe_drag": {"drag": "scuff"},
-        "toe_first": {"strike": "toe"},
-        "low_clearance": {"clearance_mm": 2.0},
+        "toe_drag": ({"drag": "scuff"}, 0.9),
+        "toe_first": ({"strike": "toe"}, 0.5),
+        "low_clearance": ({"clearance_mm": 2.0}, 0.2),
     }
-    for reason, change in causes.items():
+    for reason, (change, least) in causes.items():
         risk = TripRisk()
         values = [risk.add(stride(n, **(change if n > 10 else {}))) for n in range(40)]
         levels = [v[0] for v in values[10:]]
-        assert levels == sorted(levels) and levels[-1] > 0.3
+        assert levels == sorted(levels) and levels[-1] > least
         assert values[-1][2] == (reason,)
     risk = TripRisk()
     for n in range(40):

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from walk_rows import BEGIN_NS, PATIENT, as_live_rows, gap_point, walk_points
 
+from edge import wire
 from pipeline import plots
 from pipeline.page import make_page
-from pipeline.points import Point
+from pipeline.points import Point, event_point
 from pipeline.sqlite import SqliteStore
 from pipeline.summary import cadence_per_min, summarise
 
@@ -204,3 +205,23 @@ def test_all_plots_take_rows_of_one_contact() -> None:
     assert plots.cadence(rows) is None
     assert plots.trip_risk(rows) is None
     assert plots.strikes([]) is None
+
+
+async def test_sensor_faults_stand_among_what_the_numbers_rest_on(store: SqliteStore) -> None:
+    fault = wire.Alert(
+        seq=1,
+        time_ns=BEGIN_NS,
+        id="sensor_fault-left-imu_turned_over",
+        rule="sensor_fault",
+        side="left",
+        priority="medium",
+        raised=True,
+        detail="imu turned over",
+    )
+    await store.write(walk_points(20))
+    assert "Sensor faults none reported" in read(await make_page(store, PATIENT, *SPAN, "A")).text
+    await store.write([event_point(fault, "insole-1", PATIENT)])
+    page = read(await make_page(store, PATIENT, *SPAN, "A")).text
+    assert "Sensor faults left foot: imu turned over" in page
+    nobody = read(await make_page(store, "p00", *SPAN, "A")).text
+    assert "Sensor faults none reported, but nothing came either" in nobody
