@@ -4,6 +4,9 @@
 #   make test     all tests, against real servers
 #   make lint     ruff, mypy --strict, import-linter
 #   make bench    what the kernel and the agent cost
+#   make soak     the long doses of the fault tests, resumable
+#   make mutants  breaks each invariant on purpose and sees a test fail
+#   make audit    known vulnerabilities of the locked dependencies
 #   make lock     renew requirements.lock from pyproject.toml
 #   make clean    remove what the other targets made
 
@@ -19,10 +22,10 @@ BUILT := $(VENV)/.built
 KERNEL := setup.py $(wildcard kernels/*.pyx kernels/*.pxd)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint format bench lock clean system-build system-test
+.PHONY: help build demo test lint format bench soak mutants audit lock clean system-build system-test
 
 help:
-	@sed -n '3,9s/^# *//p' Makefile
+	@sed -n '3,12s/^# *//p' Makefile
 
 system-build:
 	@.ci/system-packages build $(PYTHON)
@@ -62,6 +65,17 @@ format: $(BUILT)
 
 bench: $(BUILT) system-test
 	$(BIN)/heelfirst bench
+
+soak: $(BUILT) system-test
+	$(BIN)/python -m pytest tests/faults -m soak
+
+mutants: $(BUILT) system-test
+	$(BIN)/python tests/support/mutants.py
+
+# --strict: what could not be looked up is a failure, not good news.
+audit: $(DEPENDENCIES)
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+		--requirement requirements.lock
 
 lock: $(BUILT)
 	$(BIN)/pip-compile --quiet --all-extras --generate-hashes --allow-unsafe --strip-extras \

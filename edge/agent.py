@@ -299,13 +299,14 @@ class Agent:
 
     async def _follow_clock(self) -> None:
         """Stamp what waits when the wall clock becomes known, or turns out to have been wrong."""
-        if not self._offset.update():
+        has_changed, offset_ns = self._offset.update(), self._offset.offset_ns
+        if offset_ns is None or not (has_changed or self._outbox.is_behind(offset_ns)):
             return
-        assert self._offset.offset_ns is not None
-        stamped = await self._outbox.stamp(self._offset.offset_ns)
-        log.info("wall clock known; %d waiting events stamped", stamped)
-        if self._publisher is not None:
-            self._publisher.read_again()
+        stamped = await self._outbox.stamp(offset_ns)
+        if has_changed or stamped:
+            log.info("wall clock known; %d waiting events stamped", stamped)
+            if self._publisher is not None:
+                self._publisher.read_again()
 
     def _refresh(self) -> None:
         """Bring the counts of outbox and publisher into the state."""

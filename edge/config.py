@@ -4,6 +4,8 @@
 Secrets never stand in the file: it names the file or the environment variable that holds them.
 """
 
+import zoneinfo
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +13,7 @@ from msgspec import Meta
 
 from edge import settings
 from edge.errors import EdgeError
-from edge.settings import BROKER_PASSWORD_VARIABLE, Section, SettingError, TlsConfig
+from edge.settings import BROKER_PASSWORD_VARIABLE, Problem, Section, SettingError, TlsConfig
 from edge.wire import DeviceId
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "AgentConfig",
     "BrokerConfig",
     "ConfigError",
+    "CueConfig",
     "OutboxConfig",
     "SourceConfig",
     "StateConfig",
@@ -33,6 +36,11 @@ _SAMPLE = "edge/sample.toml"
 
 Positive = Annotated[float, Meta(gt=0)]
 Affected = Literal["none", "left", "right", "both"]
+Pin = Annotated[int, Meta(ge=0, le=27)]
+TimeOfDay = Annotated[str, Meta(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")]
+
+FIRST_LOW_PIN = 9
+"""From here on a pin of the Pi is pulled low at reset; GPIO 0-8 are pulled high."""
 
 
 class ConfigError(EdgeError, SettingError):
@@ -52,12 +60,30 @@ class SourceConfig(Section, frozen=True):
         Recording or device file, where the driver needs one.
     side : {"both", "left", "right"}
         Which feet are listened to.
+    left, right : str
+        Where each foot's device is: a Bluetooth address, a serial line, an I2C address such as
+        "0x6A". `heelfirst devices add` writes them. Where one is named, the other, empty, is not
+        listened to; both empty: the driver's own places.
+    mode : {"", "100 Hz", "200 Hz", "pull"}
+        Of an ORPHE INSOLE; empty: 100 Hz.
+    port : int
+        UDP port of an OpenFoot or Moticon source; 0: the driver's own.
+    bus : int
+        Number of the I2C bus: 1 is /dev/i2c-1.
+    adapter : str
+        Bluetooth adapter such as "hci1"; empty: the default one.
     """
 
     driver: str = "virtual"
     profile: str = ""
     path: str = ""
     side: Literal["both", "left", "right"] = "both"
+    left: str = ""
+    right: str = ""
+    mode: Literal["", "100 Hz", "200 Hz", "pull"] = ""
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    bus: Annotated[int, Meta(ge=0)] = 1
+    adapter: str = ""
 
 
 class BrokerConfig(settings.BrokerConfig, frozen=True):
@@ -92,6 +118,109 @@ class StateConfig(Section, frozen=True):
     dir: str = "/var/lib/heelfirst"
 
 
+class CueConfig(Section, frozen=True):
+    """Cues to the patient: when, how often, and by what. Off unless somebody wants them.
+
+    Attributes
+    ----------
+    enabled : bool
+        Give cues at all.
+    toe_strike, toe_drag, near_trip : bool
+        What a cue is given for, on the affected leg.
+    delay_ms, latest_ms : float
+        A cue about a contact comes so long after it at the earliest, and never later than
+        `latest_ms`: it is feedback on the step just made, not on the next one. Other causes are
+        counted from the sample that decided them, without a delay.
+    pulse_ms : float
+        How long a cue lasts.
+    pause_s : float
+        From the start of one cue to the next, at least.
+    most_per_minute, most_duty_percent : int, float
+        Within any minute.
+    quiet_from, quiet_to : str
+        "HH:MM" in the patient's time zone, without cues; both empty: no quiet hours.
+    zone : str
+        The patient's time zone such as "Europe/Berlin"; empty: this machine's.
+    fresh_s : float
+        Data older than this are stale, and mute.
+    mute_min : float
+        The button mutes for so long; a second press ends it. 0: until the second press.
+    buzzer_pin, vibration_pin, led_pin, mute_pin : int
+        GPIO numbers; 0: not there. Outputs want a pin that is pulled low at reset: 9 or above.
+    vibration_strength : float
+        Share of the vibration motor's full power.
+    sound : bool
+        A tone on the Pi's own output.
+    """
+
+    enabled: bool = False
+    toe_strike: bool = True
+    toe_drag: bool = True
+    near_trip: bool = False
+    delay_ms: Annotated[float, Meta(ge=0, le=500)] = 60.0
+    latest_ms: Annotated[float, Meta(ge=20, le=500)] = 100.0
+    pulse_ms: Annotated[float, Meta(ge=20, le=500)] = 120.0
+    pause_s: Annotated[float, Meta(ge=0.5, le=600)] = 1.0
+    most_per_minute: Annotated[int, Meta(ge=1, le=60)] = 20
+    most_duty_percent: Annotated[float, Meta(gt=0, le=20)] = 5.0
+    quiet_from: TimeOfDay = "21:00"
+    quiet_to: TimeOfDay = "07:00"
+    zone: str = ""
+    fresh_s: Annotated[float, Meta(gt=0, le=5)] = 0.5
+    mute_min: Annotated[float, Meta(ge=0, le=1440)] = 60.0
+    buzzer_pin: Pin = 0
+    vibration_pin: Pin = 0
+    led_pin: Pin = 0
+    mute_pin: Pin = 0
+    vibration_strength: Annotated[float, Meta(gt=0, le=1)] = 0.8
+    sound: bool = False
+
+    @property
+    def output_pins(self) -> tuple[int, ...]:
+        """The pins that give cues."""
+        return tuple(pin for pin in (self.buzzer_pin, self.vibration_pin, self.led_pin) if pin)
+
+    def problems(self, at: str) -> Iterator[Problem]:
+        """Yield times, a zone and pins that do not fit together."""
+        if self.latest_ms < self.delay_ms:
+            yield Problem(
+                f"{at}latest_ms", f"is under {at}delay_ms", "Set it at least as long as the delay"
+            )
+        if bool(self.quiet_from) != bool(self.quiet_to) or (
+            self.quiet_from and self.quiet_from == self.quiet_to
+        ):
+            remedy = "Give two different times of day, or leave both empty for no quiet hours"
+            yield Problem(f"{at}quiet_to", "does not make quiet hours", remedy)
+        if self.zone and not _is_zone(self.zone):
+            remedy = 'Give one such as "Europe/Berlin" (timedatectl list-timezones)'
+            yield Problem(f"{at}zone", f"no such time zone: {self.zone}", remedy)
+        yield from self._pin_problems(at)
+
+    def _pin_problems(self, at: str) -> Iterator[Problem]:
+        taken: dict[int, str] = {}
+        for name in ("buzzer_pin", "vibration_pin", "led_pin", "mute_pin"):
+            pin = getattr(self, name)
+            if pin in taken:
+                remedy = f"{at}{taken[pin]} has it; choose another"
+                yield Problem(f"{at}{name}", f"GPIO {pin} is taken twice", remedy)
+            if name != "mute_pin" and 0 < pin < FIRST_LOW_PIN:
+                remedy = f"Choose one of GPIO {FIRST_LOW_PIN}-27, so that it is off while booting"
+                yield Problem(f"{at}{name}", f"GPIO {pin} is pulled high at reset", remedy)
+            if pin:
+                taken[pin] = name
+        if self.enabled and not (self.output_pins or self.sound):
+            remedy = f"Set {at}vibration_pin, {at}buzzer_pin, {at}led_pin or {at}sound"
+            yield Problem(f"{at}enabled", "there is nothing to give a cue with", remedy)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
 class AgentConfig(Section, frozen=True):
     """Everything the agent can be told.
 
@@ -112,6 +241,7 @@ class AgentConfig(Section, frozen=True):
     source: SourceConfig = SourceConfig()
     broker: BrokerConfig = BrokerConfig()
     outbox: OutboxConfig = OutboxConfig()
+    cues: CueConfig = CueConfig()
     state: StateConfig = StateConfig()
 
     @property

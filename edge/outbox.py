@@ -85,6 +85,8 @@ class Outbox:
         self._buffer: list[NewRow] = []
         self._receipts: list[tuple[str, Ranges]] = []
         self._losses = Losses()
+        self.is_to_be_read_again = False
+        """The last `pending` met a disk that did not answer, or damaged rows: more may be there."""
         self._open()
 
     def _open(self, last_seq: int = 0) -> None:
@@ -124,6 +126,11 @@ class Outbox:
         return len(self._buffer)
 
     @property
+    def has_work(self) -> bool:
+        """Whether a commit without events has something to do: what an earlier one could not."""
+        return bool(self._buffer or self._receipts or self._losses)
+
+    @property
     def last_seq(self) -> int:
         """The highest number given so far."""
         return self._table.level.last_seq
@@ -132,6 +139,10 @@ class Outbox:
     def offset_ns(self) -> int | None:
         """Wall less monotonic time in use on this clock; None while unknown."""
         return self._stamper.times.offset_ns
+
+    def is_behind(self, offset_ns: int) -> bool:
+        """Whether something has not got its wall time: the disk may have refused a `stamp`."""
+        return offset_ns != self.offset_ns or self._table.level.unstamped > 0
 
     def close(self) -> None:
         """Try once more to write what waits in memory, then close the file."""
@@ -183,9 +194,10 @@ class Outbox:
         return NewRow(self.boot, event.time_ns, wall_ns, priority_of(event), kind, side, body)
 
     def _store(self) -> None:
+        handed_out = max(self._handed_ceiling, self._handed_out)
         for boot, ranges in self._receipts:
             for first, last in ranges:
-                known = min(last, self._handed_ceiling)
+                known = min(last, handed_out)
                 self.counts.receipted += self._table.delete_range(boot, first, known)
         for new in self._buffer:
             self._table.insert(new)
@@ -257,7 +269,7 @@ class Outbox:
             # Nothing of this run has a wall time: do not look through it every second.
             last = min(last, self._first_seq)
         where = "seq > ? AND seq <= ? AND wall_ns IS NOT NULL ORDER BY seq LIMIT ?"
-        self._try(lambda: found.extend(self._table.select(where, (after, last, limit))))
+        is_read = self._try(lambda: found.extend(self._table.select(where, (after, last, limit))))
         rows: list[Row] = []
         damaged: list[int] = []
         total = 0
@@ -270,6 +282,7 @@ class Outbox:
             if rows and (row.boot != rows[0].boot or total > limit_bytes):
                 break
             rows.append(Row(row.seq, row.boot, event, row.size))
+        self.is_to_be_read_again = not is_read or bool(damaged)
         if damaged:
             self._try(lambda: self._discard(damaged))
         if rows:
@@ -336,12 +349,12 @@ class Outbox:
 
     def _stamp_orphans(self, start_ns: int) -> None:
         """Stamp what earlier boots left, all of one clock in one transaction."""
-        for clock, first_ns, last_ns, boot, count in self._stamper.orphans():
-            offset_ns = start_ns - last_ns - 1
+        for clock, known_ns, first_ns, last_ns, boot, count in self._stamper.orphans():
+            offset_ns = start_ns - last_ns - 1 if known_ns is None else known_ns
             start_ns = first_ns + offset_ns
-            reason = f"clock never set: times of {count} events estimated"
-            key = (boot, "events", reason)
-            self._losses.add(Loss(key, 0, first_ns, last_ns, start_ns))
+            if known_ns is None:
+                reason = f"clock never set: times of {count} events estimated"
+                self._losses.add(Loss((boot, "events", reason), 0, first_ns, last_ns, start_ns))
             if not self._try(partial(self._adopt, clock, offset_ns)):
                 return
 

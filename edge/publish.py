@@ -7,8 +7,9 @@ Rules:
    rarely; the first receipt brings the others.
 3. What was committed since the connection began goes first, then what had waited: after three
    days of outage a drag of this minute is not behind three days of strides.
-4. Reconnection waits 1-60 s with decorrelated jitter (Brooker 2015, AWS Architecture Blog,
-   "Exponential Backoff And Jitter"), so that many agents do not come back at once.
+4. Reconnection waits 1-45 s with decorrelated jitter (Brooker 2015, AWS Architecture Blog,
+   "Exponential Backoff And Jitter"), so that many agents do not come back at once. With an attempt
+   under way (10 s) events flow again within 60 s of a fault's end.
 5. The status is retained; the last will turns it to offline.
 """
 
@@ -57,9 +58,9 @@ class PublishSettings:
     window: int = 8
     live_window: int = 2
     receipt_s: float = 10.0
-    receipt_max_s: float = 45.0
+    receipt_max_s: float = 30.0
     retry_min_s: float = 1.0
-    retry_max_s: float = 60.0
+    retry_max_s: float = 45.0
     stable_s: float = 10.0
     status_s: float = 60.0
 
@@ -255,7 +256,7 @@ class Publisher:
                 lane.after, last, settings.batch_events, settings.batch_bytes
             )
             if not rows:
-                if lane.upto is not None:
+                if lane.upto is not None and not self._outbox.is_to_be_read_again:
                     lane.after = last
                 return []
             lane.after = rows[-1].seq

@@ -82,6 +82,11 @@ class OutboxService:
         return self._outbox.last_seq
 
     @property
+    def is_to_be_read_again(self) -> bool:
+        """Whether the last `pending` may have left rows out: the disk did not answer."""
+        return self._outbox.is_to_be_read_again
+
+    @property
     def counts(self) -> OutboxCounts:
         """What happened since the start."""
         return self._outbox.counts
@@ -102,7 +107,7 @@ class OutboxService:
     @property
     def has_work(self) -> bool:
         """Whether a commit without events has something to do."""
-        return bool(self._receipts or self._losses or self._outbox.buffered)
+        return bool(self._receipts or self._losses or self._outbox.has_work)
 
     async def commit(self, events: Sequence[wire.Event] = ()) -> int:
         """Store events and apply the receipts; return how many events became durable."""
@@ -129,6 +134,10 @@ class OutboxService:
         return await self._worker.run(
             partial(self._outbox.pending, after, upto, limit, limit_bytes)
         )
+
+    def is_behind(self, offset_ns: int) -> bool:
+        """Whether `stamp` has something to do (see `Outbox.is_behind`)."""
+        return self._outbox.is_behind(offset_ns)
 
     async def stamp(self, offset_ns: int) -> int:
         """Give wall time to all that waits for it (see `Outbox.stamp`)."""

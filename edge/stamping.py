@@ -98,14 +98,17 @@ class Stamper:
             top_ns = max(top_ns, wall_ns)
         self.raise_ceiling(top_ns)
 
-    def orphans(self) -> list[tuple[int, int, int, str, int]]:
-        """Return clocks that were never right, newest first, with rows that wait for them.
+    def orphans(self) -> list[tuple[int, int | None, int, int, str, int]]:
+        """Return other clocks that rows wait for, newest first.
 
-        Each as (clock, first and last monotonic time, one of its runs, number of rows).
+        Each as (clock, its offset, first and last monotonic time, one of its runs, number of
+        rows). The offset is None where the clock was never right; it is known where the power went
+        between taking the offset and stamping the rows.
         """
         return self._table.db.execute(
-            "SELECT clock, min(mono_ns), max(mono_ns), max(boot), count(*)"
-            " FROM rows JOIN boots USING (boot) WHERE wall_ns IS NULL AND clock <> ?"
+            "SELECT clock, offset_ns, min(mono_ns), max(mono_ns), max(boot), count(*)"
+            " FROM rows JOIN boots USING (boot) JOIN clocks ON clocks.id = clock"
+            " WHERE wall_ns IS NULL AND clock <> ?"
             " GROUP BY clock ORDER BY clock DESC",
             (self._clock,),
         ).fetchall()

@@ -38,6 +38,7 @@ _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _INBOX_DELIVERIES: Final = 2000
 _IDLE_S: Final = 1.0
+_RECONNECT_S: Final = 15.0  # so that a resent batch finds a reader within a minute of the fault
 _STOP_GRACE_S: Final = 5.0
 _RELEASE_EVENTS: Final = 500
 
@@ -142,7 +143,7 @@ class Ingest:
     # ---- reading
 
     async def _read_loop(self) -> None:
-        backoff = Backoff(1.0, 30.0, self._rng)
+        backoff = Backoff(1.0, _RECONNECT_S, self._rng)
         while True:
             try:
                 async with self._link.connect() as session:
@@ -298,11 +299,15 @@ class Ingest:
             return 0
         events = await self._registry.releasable(_RELEASE_EVENTS)
         known = [e for e in events if self._registry.patient_of(e.device, e.event.time_ns)]
-        if known:
-            await self._keep(Inbox(events=known))
-            await self._registry.release(known)
-            _LOG.info("%d events left the quarantine for the store", len(known))
-        self._release_due = len(events) == _RELEASE_EVENTS
+        self._release_due = len(events) == _RELEASE_EVENTS or len(known) < len(events)
+        try:
+            if known:
+                await self._keep(Inbox(events=known))  # may see a change: then more is due
+                await self._registry.release(known)
+                _LOG.info("%d events left the quarantine for the store", len(known))
+        except OSError:
+            self._release_due = True
+            raise
         return len(known)
 
     async def _send_receipts(self, events: list[Quarantined]) -> None:

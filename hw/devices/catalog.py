@@ -8,9 +8,10 @@ from typing import Any
 from hw.clock import SystemClock
 from hw.devices import profiles
 from hw.devices.bluetooth import BleakRadio
-from hw.devices.buses import SystemI2c
+from hw.devices.buses import SpiDevice, SystemI2c
 from hw.devices.errors import DeviceError
 from hw.devices.gatt import GattRadio
+from hw.devices.links import UdpSocket
 from hw.devices.lsm6dsox.driver import Lsm6dsoxSource
 from hw.devices.lsm6dsox.simulator import Lsm6dsoxChip, SimulatedI2c
 from hw.devices.mcp3208.driver import Mcp3208Source
@@ -26,7 +27,7 @@ from hw.devices.runtime import DeviceSource
 from hw.devices.simulation.feed import FootFeed, feet_of
 from hw.devices.simulation.frames import SimulatedFrames
 from hw.devices.simulation.gatt import SimulatedRadio
-from hw.source import SIDES, Clock, Recording, Side
+from hw.source import SIDES, Clock, Profile, Recording, Side
 
 __all__ = ["DEVICES", "Device", "open_source", "simulate"]
 
@@ -39,7 +40,8 @@ class Device:
     """A row of the table.
 
     `open` takes the settings of its configuration (left, right: an address or a path; mode, port,
-    profile where the device has them). `imitate` opens the driver on simulated hardware.
+    bus, adapter, profile where the device has them). `imitate` opens the driver on simulated
+    hardware.
     """
 
     title: str
@@ -79,6 +81,12 @@ def _configured(settings: Settings, device: str) -> dict[Side, str]:
     return found
 
 
+def _own_profile(settings: Settings) -> Profile | None:
+    from hw.profile import load
+
+    return load(settings["profile"]) if settings.get("profile") else None
+
+
 def _open_orphe(settings: Settings, clock: Clock) -> DeviceSource:
     feet = _configured(settings, "orphe")
     devices = [OrpheDevice(address, side) for side, address in feet.items()]
@@ -104,9 +112,7 @@ async def _imitate_orphe(feeds: Feeds, clock: Clock) -> AsyncIterator[DeviceSour
 
 
 def _open_openfoot(settings: Settings, clock: Clock) -> DeviceSource:
-    from hw.profile import load
-
-    profile = load(settings["profile"]) if settings.get("profile") else None
+    profile = _own_profile(settings)
     feet = {side: settings[side] for side in SIDES if settings.get(side)}
     if not feet:
         return OpenFootSource([over_udp(settings.get("port"))], clock, profile)
@@ -126,7 +132,8 @@ async def _imitate_openfoot(feeds: Feeds, clock: Clock) -> AsyncIterator[DeviceS
 
 
 def _open_moticon(settings: Settings, clock: Clock) -> DeviceSource:
-    return MoticonUdpSource(clock)
+    port = settings.get("port")
+    return MoticonUdpSource(clock, UdpSocket(port) if port else None)
 
 
 @asynccontextmanager
@@ -137,9 +144,19 @@ async def _imitate_moticon(feeds: Feeds, clock: Clock) -> AsyncIterator[DeviceSo
 
 def _open_lsm6dsox(settings: Settings, clock: Clock) -> DeviceSource:
     wire = profiles.wire("lsm6dsox")
-    addresses = {side: settings.get(side, wire[f"{side}_address"]) for side in SIDES}
-    worn = {side: address for side, address in addresses.items() if address}
-    return Lsm6dsoxSource(SystemI2c(settings.get("bus", wire["bus"])), clock, worn)
+    addresses = {side: _number(settings[side]) for side in SIDES if settings.get(side)}
+    if not addresses:
+        addresses = {side: wire[f"{side}_address"] for side in SIDES}
+    bus = SystemI2c(settings.get("bus", wire["bus"]))
+    return Lsm6dsoxSource(bus, clock, addresses, _own_profile(settings))
+
+
+def _number(address: str | int) -> int:
+    try:
+        return address if isinstance(address, int) else int(address, 0)
+    except ValueError:
+        remedy = "give it as 0x6A or 0x6B"
+        raise DeviceError("lsm6dsox", f"{address!r} is no I2C address", remedy) from None
 
 
 @asynccontextmanager
@@ -151,7 +168,11 @@ async def _imitate_lsm6dsox(feeds: Feeds, clock: Clock) -> AsyncIterator[DeviceS
 
 
 def _open_mcp3208(settings: Settings, clock: Clock) -> DeviceSource:
-    return Mcp3208Source(clock)
+    wire = profiles.wire("mcp3208")
+    worn = [side for side in SIDES if settings.get(side)] or SIDES
+    paths = {side: settings.get(side, "").split() or wire[side] for side in worn}
+    chips = {side: [SpiDevice(path) for path in paths[side]] for side in worn}
+    return Mcp3208Source(clock, chips, _own_profile(settings))
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ MISTAKES = [
     ("devise = 'a'", "devise", "Did you mean 'device'?"),
     ("[broker]\nhots = 'a'", "broker.hots", "Did you mean 'host'?"),
     ("[broker.tls]\ncertificate = 'a'", "broker.tls.certificate", "Did you mean 'cert'?"),
-    ("[kitchen]\na = 1", "kitchen", "Known here are: affected, broker, device"),
+    ("[kitchen]\na = 1", "kitchen", "Known here are: affected, broker, cues"),
     ("[broker]\npassword = 'secret'", "broker.password", "Did you mean 'password_file'?"),
     ("device = 'Not Good'", "device", "sample.toml"),
     ("device = 7", "device", "sample.toml"),
@@ -42,6 +42,19 @@ MISTAKES = [
     ("[broker.tls]\ncert = 'c.pem'", "broker.tls.key", "leave both empty"),
     ("[broker.tls]\nca = 'a'\nkey = 'k.pem'", "broker.tls.cert", "leave both empty"),
     ("[broker.tls]\ncert = 'c'\nkey = 'k'", "broker.tls.ca", "authority"),
+    ("[source]\nmode = '300 Hz'", "source.mode", "sample.toml"),
+    ("[cues]\nenabled = true", "cues.enabled", "cues.sound"),
+    ("[cues]\nbuzzer_pin = 4", "cues.buzzer_pin", "GPIO 9-27"),
+    ("[cues]\nbuzzer_pin = 28", "cues.buzzer_pin", "sample.toml"),
+    ("[cues]\nbuzzer_pin = 12\nmute_pin = 12", "cues.mute_pin", "cues.buzzer_pin has it"),
+    ("[cues]\ndelay_ms = 200.0", "cues.latest_ms", "as long as the delay"),
+    ("[cues]\nquiet_to = ''", "cues.quiet_to", "leave both empty"),
+    ("[cues]\nquiet_from = '07:00'", "cues.quiet_to", "two different times"),
+    ("[cues]\nquiet_from = '24:00'", "cues.quiet_from", "sample.toml"),
+    ("[cues]\nzone = 'Europe/Nowhere'", "cues.zone", "timedatectl"),
+    ("[cues]\nzone = '../../etc/passwd'", "cues.zone", "timedatectl"),
+    ("[cues]\nmost_duty_percent = 50.0", "cues.most_duty_percent", "sample.toml"),
+    ("[cues]\npulse_ms = 5000.0", "cues.pulse_ms", "sample.toml"),
 ]
 
 

@@ -230,7 +230,7 @@ async def test_nobody_answering_is_tried_ever_more_rarely_with_one_batch(tmp_pat
         first = [second for second, _ in broker.batches if second < 5]
         assert len(first) == publisher._settings.window - publisher._settings.live_window
         retries = [second for second, _ in broker.batches if second >= 25]
-        assert 3600 / 46 - 3 <= len(retries) <= 3600 / 45 + 2
+        assert 3600 / 31 - 3 <= len(retries) <= 3600 / 30 + 2
 
 
 async def test_first_receipt_brings_the_others_at_once(tmp_path):

@@ -111,10 +111,11 @@ def _losses(
     gaps: list[Stored],
     may_lose: bool,
 ) -> list[str]:
+    safe = stored.keys() | refused
     missing = [
         told
         for told in ledger.events.values()
-        if told.is_committed and told.identity[:2] not in stored.keys() | refused
+        if told.is_committed and told.identity[:2] not in safe
     ]
     told = sum(int(point.fields["lost"]) for point in gaps)
     if not may_lose and missing:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_int64, c_void_p
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
@@ -28,8 +28,9 @@ ERRORS = {"open": 14, "read": 266, "write": 778, "sync": 1034, "truncate": 1546,
 """SQLite's codes for EIO in each call; SQLITE_FULL is its word for ENOSPC."""
 SECTOR = 512
 
-_OPEN = CFUNCTYPE(c_int, c_void_p, c_char_p, c_void_p, c_int, POINTER(c_int))
-_DELETE = CFUNCTYPE(c_int, c_void_p, c_char_p, c_int)
+# names as pointers: SQLite keeps them, so they must stay where they are
+_OPEN = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_int, c_void_p)
+_DELETE = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int)
 _MOVE = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int, c_int64)
 _TRUNCATE = CFUNCTYPE(c_int, c_void_p, c_int64)
 _SYNC = CFUNCTYPE(c_int, c_void_p, c_int)
@@ -73,14 +74,18 @@ class _File:
     pending: list[Op] = field(default_factory=list)
 
     def content(self, ops: list[Op]) -> bytearray:
-        data = bytearray(self.durable or b"")
-        for at, written in ops:
-            if written is None:
-                del data[at:]
-                continue
-            data.extend(bytes(max(0, at - len(data))))
-            data[at : at + len(written)] = written
-        return data
+        """What the file holds when these have reached the disk."""
+        return _applied(bytearray(self.durable or b""), ops)
+
+
+def _applied(data: bytearray, ops: list[Op]) -> bytearray:
+    for at, written in ops:
+        if written is None:
+            del data[at:]
+            continue
+        data.extend(bytes(max(0, at - len(data))))
+        data[at : at + len(written)] = written
+    return data
 
 
 class SimDisk:
@@ -181,7 +186,7 @@ class SimDisk:
 
     def synced(self, name: str) -> None:
         file = self._files[name]
-        file.durable = file.content(file.pending)
+        file.durable = _applied(bytearray() if file.durable is None else file.durable, file.pending)
         file.pending.clear()
 
     def deleted(self, name: str) -> None:
@@ -213,14 +218,14 @@ class _Shim:
         chosen = ctypes.byref(self._own) if on else self._base
         self._library.sqlite3_vfs_register(chosen, 1)
 
-    def _disk(self, name: bytes | None) -> tuple[SimDisk, str] | None:
+    def _disk(self, name: int | None) -> tuple[SimDisk, str] | None:
         if name is None:
             return None
-        folder, _, leaf = name.decode().rpartition("/")
+        folder, _, leaf = ctypes.string_at(name).decode().rpartition("/")
         disk = self.disks.get(folder)
         return None if disk is None or leaf.endswith("-shm") else (disk, leaf)
 
-    def _open(self, vfs: Any, name: bytes | None, file: int, flags: int, out: Any) -> int:
+    def _open(self, vfs: int, name: int | None, file: int, flags: int, out: int) -> int:
         found = self._disk(name)
         if found is not None and found[0].meet("open"):
             ctypes.memset(file, 0, 8)
@@ -293,7 +298,7 @@ class _Shim:
         disk.synced(name)
         return 0
 
-    def _delete(self, vfs: Any, name: bytes, sync: int) -> int:
+    def _delete(self, vfs: int, name: int, sync: int) -> int:
         found = self._disk(name)
         if found is None:
             return int(self._base.contents.delete(vfs, name, sync))
