@@ -6,6 +6,7 @@
 #   make bench    what the kernel and the agent cost
 #   make soak     the long doses of the fault tests, resumable
 #   make mutants  breaks each invariant on purpose and sees a test fail
+#   make wiring   draws the wiring pictures of hw/ again
 #   make audit    known vulnerabilities of the locked dependencies
 #   make lock     renew requirements.lock from pyproject.toml
 #   make clean    remove what the other targets made
@@ -22,10 +23,10 @@ BUILT := $(VENV)/.built
 KERNEL := setup.py $(wildcard kernels/*.pyx kernels/*.pxd)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint format bench soak mutants audit lock clean system-build system-test
+.PHONY: help build demo test lint format bench soak mutants wiring audit lock clean system-build system-test
 
 help:
-	@sed -n '3,12s/^# *//p' Makefile
+	@sed -n '3,13s/^# *//p' Makefile
 
 system-build:
 	@.ci/system-packages build $(PYTHON)
@@ -71,6 +72,9 @@ soak: $(BUILT) system-test
 
 mutants: $(BUILT) system-test
 	$(BIN)/python tests/support/mutants.py
+
+wiring: $(BUILT)
+	$(BIN)/python -m hw.wiring hw/pictures
 
 # --strict: what could not be looked up is a failure, not good news.
 audit: $(DEPENDENCIES)

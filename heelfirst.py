@@ -11,7 +11,14 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -24,10 +31,15 @@ from pipeline.commands import patients, provision
 
 if TYPE_CHECKING:
     from edge.config import AgentConfig
+    from edge.cueing import Cueing
+    from edge.cues import Conditions
     from edge.doctor import Finding
     from edge.live import Delivery
     from edge.state import AgentState
-    from hw.source import Clock, Source
+    from edge.watchdog import CountedSource, Stage
+    from hw.calibration import Calibration, CalibrationKey, CalibrationStore
+    from hw.discovery import Findings
+    from hw.source import Clock, Side, Source
     from pipeline.config import PipelineConfig
     from pipeline.ingest import Ingest, IngestState
     from pipeline.registry import Registry
@@ -36,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 VERSION = "0.1.0"
+PINS_NOTE = "outputs.json"
+"""In the state directory: which pins the agent's cues use, for `outputs-off`."""
 TABLE_WIDTH = 130
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -48,6 +62,8 @@ app = typer.Typer(help=ABOUT, no_args_is_help=True, pretty_exceptions_enable=Fal
 app.add_typer(patients, name="patients")
 app.add_typer(provision, name="provision")
 app.add_typer(enrol, name="enrol")
+devices = typer.Typer(help="Which devices are near, and which one is used.")
+app.add_typer(devices, name="devices")
 
 AffectedLeg = Literal["none", "left", "right", "both"]
 Affected = Annotated[AffectedLeg, typer.Option(help="The leg with foot drop.")]
@@ -194,13 +210,151 @@ def agent(config: AgentFile = None, verbose: Verbose = False) -> None:
 async def _run_agent(settings: "AgentConfig") -> None:
     from edge.agent import assemble
     from edge.clock import machine_clock_name
+    from edge.cues import Conditions
+    from edge.watchdog import CountedSource, Watchdog
     from hw.clock import SystemClock
 
     clock = SystemClock(settings.trust_wall_clock)
+    counted = CountedSource(_open_source(settings, clock))
+    source, calibrated = _calibrated(settings, counted, clock)
+
+    def conditions(side: "Side") -> "Conditions":
+        state = running.state
+        return Conditions(state.foot(side).last_sample_ns, state.worn, calibrated)
+
+    with _cueing(settings, clock, conditions) as cueing:
+        running = assemble(
+            settings,
+            source,
+            clock,
+            clock_name=machine_clock_name(),
+            version=VERSION,
+            observer=cueing.observe if cueing else None,
+        )
+        running.handle_signals()
+        watching = asyncio.create_task(Watchdog(_stages(counted, running.state)).run())
+        try:
+            await running.run()
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+def _calibrated(
+    settings: "AgentConfig", source: "Source", clock: "Clock"
+) -> tuple["Source", bool | None]:
+    """Apply the device's calibration; None: there is none that can be trusted."""
+    if settings.source.driver in ("virtual", "replay"):
+        return source, True
+    from hw.calibration import CalibratedSource
+
+    found = _calibrations(settings).find(
+        _calibration_key(settings), source.profile, clock.wall_ns()
+    )
+    if found.problem:
+        logging.getLogger(__name__).warning("no cues: %s", found.detail)
+    if found.calibration is None:
+        return source, None
+    return CalibratedSource(source, found.calibration), None if found.problem else True
+
+
+def _calibrations(settings: "AgentConfig") -> "CalibrationStore":
+    from hw.calibration import CalibrationStore
+
+    return CalibrationStore(Path(settings.state.dir) / "calibrations")
+
+
+def _calibration_key(settings: "AgentConfig") -> "CalibrationKey":
+    from hw.calibration import CalibrationKey
+
+    return CalibrationKey(settings.device, settings.source.shoe)
+
+
+@app.command()
+def calibrate(
+    config: AgentFile = None,
+    weight_kg: Annotated[
+        float | None, typer.Option(min=20, max=300, help="With clothes; else loads are shares.")
+    ] = None,
+) -> None:
+    """Guide through a minute of standing so that each cell gets a zero and a gain."""
+    from edge.config import AgentConfig, load
+
+    settings = load(config) if config else AgentConfig()
+    calibration = asyncio.run(_calibrate(settings, weight_kg))
+    path = _calibrations(settings).save(calibration)
+    _say(f"written: {path}")
+
+
+async def _calibrate(settings: "AgentConfig", weight_kg: float | None) -> "Calibration":
+    from hw.calibration import GuidedCalibration, run_calibration
+    from hw.clock import SystemClock
+    from hw.registry import CELLS
+
+    clock = SystemClock(settings.trust_wall_clock)
     source = _open_source(settings, clock)
-    running = assemble(settings, source, clock, clock_name=machine_clock_name(), version=VERSION)
-    running.handle_signals()
-    await running.run()
+    weight_n = None if weight_kg is None else 9.80665 * weight_kg
+    session = GuidedCalibration(
+        source.profile,
+        _calibration_key(settings),
+        body_weight_n=weight_n,
+        **CELLS.get(settings.source.driver, {}),
+    )
+    bell = {"good": "\a", "bad": "\a\a"}
+
+    def tone(kind: str) -> None:
+        typer.echo(bell[kind], nl=False)
+
+    with _progress("calibrating") as update:
+        return await run_calibration(session, source, clock, _say, tone, update)
+
+
+def _stages(source: "CountedSource", state: "AgentState") -> dict[str, "Stage"]:
+    """What must move while the agent is well; a device that is switched off is no hang."""
+    from edge.watchdog import Stage
+
+    def detected() -> int:
+        refused = state.blocks_refused + state.source_failures
+        return state.left.samples + state.right.samples + refused
+
+    return {
+        "reader": Stage(lambda: source.read + state.source_failures, lambda: source.silent),
+        "detector": Stage(detected, lambda: source.silent),
+        "committer": Stage(lambda: state.commit_rounds),
+    }
+
+
+@contextmanager
+def _cueing(
+    settings: "AgentConfig", clock: "Clock", conditions: "Callable[[Side], Conditions]"
+) -> "Iterator[Cueing | None]":
+    """Open the outputs and the mute button; None without cues, also where a pin cannot be used."""
+    if not settings.cues.enabled:
+        yield None
+        return
+    from edge.cueing import Cueing
+    from hw.outputs import OutputError, OutputSettings, open_outputs, watch_button
+
+    names = ("buzzer_pin", "vibration_pin", "led_pin", "vibration_strength", "sound")
+    chosen = OutputSettings(**{name: getattr(settings.cues, name) for name in names})
+    loop = asyncio.get_running_loop()
+    with ExitStack() as stack:
+        cueing = None
+        try:
+            note = Path(settings.state.dir) / PINS_NOTE
+            outputs = stack.enter_context(open_outputs(chosen, note))
+            cueing = Cueing(settings.cues, settings.affected, clock, outputs, conditions)
+            stack.callback(cueing.close)
+            if settings.cues.mute_pin:
+                press = cueing.press_mute
+                pressed = watch_button(
+                    settings.cues.mute_pin, lambda: loop.call_soon_threadsafe(press)
+                )
+                stack.enter_context(pressed)
+        except OutputError as error:
+            logging.getLogger(__name__).warning("no cues: %s", error)
+            cueing = None
+        yield cueing
 
 
 def _open_source(settings: "AgentConfig", clock: "Clock") -> "Source":
@@ -211,6 +365,12 @@ def _open_source(settings: "AgentConfig", clock: "Clock") -> "Source":
         path=Path(named.path) if named.path else None,
         profile=Path(named.profile) if named.profile else None,
         affected="right" if settings.affected == "right" else "left",
+        left=named.left,
+        right=named.right,
+        mode=named.mode,
+        port=named.port,
+        bus=named.bus,
+        adapter=named.adapter,
     )
     return open_source(named.driver, chosen, clock)
 
@@ -256,6 +416,81 @@ def _log(verbose: bool) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
+# -- devices ------------------------------------------------------------------------------------
+
+Seconds = Annotated[float, typer.Option(min=0.5, max=60, help="How long to listen.")]
+
+
+@devices.callback(invoke_without_command=True)
+def list_devices(context: typer.Context, seconds: Seconds = 5) -> None:
+    """List the devices that are near: name, side, battery, signal. Exit code 1: there are none."""
+    if context.invoked_subcommand is not None:
+        return
+    findings = _scan(seconds)
+    _show_findings(findings)
+    if not findings.devices:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@devices.command("add")
+def add_device(
+    config: Annotated[Path, typer.Option(help="The agent's TOML; it is made if missing.")],
+    driver: Annotated[str, typer.Option(help="Only this kind of device.")] = "",
+    left: Annotated[str, typer.Option(help="Address of the left foot's, without a scan.")] = "",
+    right: Annotated[str, typer.Option(help="Address of the right foot's.")] = "",
+    seconds: Seconds = 5,
+) -> None:
+    """Write the devices that are near into the agent's settings; all else in the file stays."""
+    from edge.configfile import write_section
+    from hw.clock import SystemClock
+    from hw.discovery import Findings, choose
+    from hw.registry import SourceSettings, open_source
+
+    scan = not (left or right or driver == "mcp3208")
+    findings = _scan(seconds) if scan else Findings((), ())
+    _show_findings(findings)
+    values = choose(findings.devices, driver, left, right)
+    settings = SourceSettings(left=values["left"], right=values["right"])
+    open_source(values["driver"], settings, SystemClock())  # refuses what cannot be
+    write_section(config, "source", values)
+    _say(f"written: {config}, [source] driver = {values['driver']}")
+
+
+def _scan(seconds: float) -> "Findings":
+    from hw.clock import SystemClock
+    from hw.discovery import discover, machine_probes
+
+    return asyncio.run(discover(machine_probes(SystemClock(), seconds)))
+
+
+def _show_findings(findings: "Findings") -> None:
+    for found in findings.devices:
+        sides = ", ".join(found.sides) or "?"
+        signal = "" if found.rssi_dbm is None else f"{found.rssi_dbm} dBm"
+        battery = found.battery or "?"
+        _say(
+            f"{found.driver:12} {found.name:12} {found.address:20} {sides:12} "
+            f"battery {battery:6} {signal}".rstrip()
+        )
+    for note in findings.notes:
+        typer.echo(f"{note.where}: {note.text}", err=True)
+
+
+@app.command("outputs-off")
+def outputs_off(config: AgentFile = None) -> None:
+    """Set the pins of the cues low, after an agent that ended in whatever way."""
+    from edge.config import AgentConfig, ConfigError, load
+    from hw.outputs import outputs_off as set_low
+
+    try:
+        settings = load(config) if config else AgentConfig()
+    except ConfigError as error:
+        typer.echo(f"heelfirst: {error}", err=True)  # the note still says which pins
+        settings = AgentConfig()
+    pins = set_low(settings.cues.output_pins, Path(settings.state.dir) / PINS_NOTE)
+    _say(f"low: {', '.join(f'GPIO {pin}' for pin in pins) or 'no pin is in use'}")
+
+
 # -- the demo -----------------------------------------------------------------------------------
 
 
@@ -267,6 +502,13 @@ def demo(
         Literal["healthy", "mild", "moderate", "severe"],
         typer.Option(help="How much foot drop the virtual patient has."),
     ] = "moderate",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Through this device's driver on simulated hardware: orphe (by bleak and a "
+            "simulated Bluetooth stack), openfoot, moticon_udp, lsm6dsox, mcp3208."
+        ),
+    ] = "",
     affected: Affected = "left",
     seed: Annotated[int, typer.Option(help="Another seed, another walk.")] = 1,
     seconds: Annotated[float, typer.Option(min=1, help="The virtual patient walks so long.")] = 60,
@@ -283,11 +525,14 @@ def demo(
     picture: Annotated[Path | None, typer.Option(help="Save the last view as SVG.")] = None,
 ) -> None:
     """Walk a virtual patient or a recording through kernel, broker, pipeline and store."""
-    from hw.clock import ScaledClock
+    from hw.clock import ScaledClock, SystemClock
 
     _log(verbose=False)
-    clock = ScaledClock(speed, time.time_ns())
-    source, title, length_s = _demo_source(replay, profile, patient, affected, seed, seconds, clock)
+    real = bool(device) and speed == 1  # unmodified bleak knows the machine's clock only
+    clock: Clock = SystemClock(trust_wall=True) if real else ScaledClock(speed, time.time_ns())
+    source, title, length_s = _demo_source(
+        replay, profile, patient, device, affected, seed, seconds, clock
+    )
     folder = out / datetime.now().strftime("walk-%Y%m%d-%H%M%S")
     asyncio.run(_demo(source, title, length_s, clock, affected, broker, influx, folder, picture))
 
@@ -296,28 +541,38 @@ def _demo_source(
     replay: Path | None,
     profile: Path | None,
     patient: str,
+    device: str,
     affected: AffectedLeg,
     seed: int,
     seconds: float,
     clock: "Clock",
-) -> tuple["Source", str, float]:
+) -> tuple["AbstractAsyncContextManager[Source]", str, float]:
     """Return what walks, its name for people, and how long it takes [s]."""
-    from hw.registry import SourceSettings, open_source
+    from hw.registry import DEVICE_NAMES, SourceSettings, open_source, simulate
 
+    if device and device not in DEVICE_NAMES:
+        raise _fail(f"--device {device!r}: give one of {', '.join(DEVICE_NAMES)}", EXIT_BAD_INPUT)
+    leg: Literal["left", "right"] = "right" if affected == "right" else "left"
+    worn = f" in {device}" if device else ""
     if replay is not None:
         from hw.replay import Replay, read
 
         recording = read(replay, profile)
         times = [foot.time_ns for foot in recording.feet.values()]
-        length_s = (max(t[-1] for t in times) - min(t[0] for t in times)) / 1e9
-        return Replay(recording, clock), replay.name, float(length_s)
-    leg: Literal["left", "right"] = "right" if affected == "right" else "left"
+        length_s = float((max(t[-1] for t in times) - min(t[0] for t in times)) / 1e9)
+        if device:
+            opened = simulate(device, SourceSettings(seconds=length_s), clock, recording)
+            return opened, replay.name + worn, length_s
+        return nullcontext(Replay(recording, clock)), replay.name, length_s
     settings = SourceSettings(preset=patient, affected=leg, seed=seed, seconds=seconds)
-    return open_source("virtual", settings, clock), f"virtual patient, {patient}", seconds
+    title = f"virtual patient, {patient}{worn}"
+    if device:
+        return simulate(device, settings, clock), title, seconds
+    return nullcontext(open_source("virtual", settings, clock)), title, seconds
 
 
 async def _demo(
-    source: "Source",
+    opened: "AbstractAsyncContextManager[Source]",
     title: str,
     length_s: float,
     clock: "Clock",
@@ -338,6 +593,7 @@ async def _demo(
         await store.check()
         patient = await registry.add_patient("demo")
         await registry.assign(agent_config.device, patient)
+        source = await stack.enter_async_context(opened)
         agent = assemble(agent_config, source, clock, version=VERSION, once=True)
         agent.handle_signals()
         start_ns = clock.wall_ns() or 0

@@ -58,7 +58,7 @@ setup(
     package_data={
         "hw": ["devices/*/profile.toml", "profiles/*.toml"],
         "kernels": ["*.pyx", "*.pxd", "*.pyi"],
-        "edge": ["*.toml"],
+        "edge": ["*.toml", "*.service"],
         "pipeline": ["*.toml", "*.html.j2"],
     },
     ext_modules=cythonize(

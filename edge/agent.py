@@ -26,6 +26,7 @@ from edge.publish import Publisher
 from edge.samplegaps import SampleGaps
 from edge.service import OutboxService
 from edge.state import AgentState
+from edge.wear import WearChange, WearWatch
 from hw.source import SIDES, Block, Clock, Side, Source
 from kernels import GaitEvent, GaitStride, KernelInputError, Walk
 
@@ -90,6 +91,7 @@ class Agent:
             sides = (config.source.side,)
         self._walk = Walk(foot_configs(source.profile, sides), affected=config.affected)
         self._gaps = {side: SampleGaps(side) for side in sides}
+        self._wear = WearWatch(source.profile, sides)
         self._offset = WallOffset(clock, outbox.offset_ns)
         self._events: list[wire.Event] = []
         self._due = asyncio.Event()
@@ -223,11 +225,19 @@ class Agent:
         foot.last_sample_ns = arrival_ns
         if records:
             self._take(records, arrival_ns)
+        self._take_wear(self._wear.push(block))
+
+    def _take_wear(self, changes: list[WearChange]) -> None:
+        for change in changes:
+            self.state.worn = self._wear.worn
+            self._queue(change.event())
 
     def _take(self, records: list[Record], arrival_ns: int) -> None:
         """Turn gait records into events that wait for the next commit."""
         for record in records:
             self._show(record)
+            if isinstance(record, GaitEvent) and record.event == "initial_contact":
+                self._take_wear(self._wear.contact(record.side, record.time_ns))
             if self._observer is not None:
                 self._observer(record, arrival_ns)
             try:
@@ -287,6 +297,7 @@ class Agent:
                 await self._outbox.commit(events)
                 if self._publisher is not None:
                     self._publisher.wake()
+            self.state.commit_rounds += 1
             self._refresh()
 
     async def _tick(self) -> None:
@@ -294,6 +305,7 @@ class Agent:
         while True:
             await self._clock.sleep(self._config.outbox.commit_s)
             self._take_gaps(self._clock.monotonic_ns())
+            self._take_wear(self._wear.tick(self._clock.monotonic_ns()))
             await self._follow_clock()
             self._due.set()
 

@@ -72,6 +72,8 @@ class SourceConfig(Section, frozen=True):
         Number of the I2C bus: 1 is /dev/i2c-1.
     adapter : str
         Bluetooth adapter such as "hci1"; empty: the default one.
+    shoe : str
+        Name of the shoe the device sits in; a calibration belongs to device and shoe.
     """
 
     driver: str = "virtual"
@@ -84,6 +86,7 @@ class SourceConfig(Section, frozen=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
     bus: Annotated[int, Meta(ge=0)] = 1
     adapter: str = ""
+    shoe: str = "shoe"
 
 
 class BrokerConfig(settings.BrokerConfig, frozen=True):

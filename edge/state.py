@@ -37,7 +37,8 @@ class FootView:
 
 @dataclass(slots=True)
 class AgentState:
-    """The whole agent. Numbers of events count since the start, `waiting` is the outbox's."""
+    """The whole agent. Numbers of events count since the start, `waiting` is the outbox's;
+    `commit_rounds` grows with every round of the commit loop, also without events."""
 
     left: FootView = field(default_factory=FootView)
     right: FootView = field(default_factory=FootView)
@@ -45,12 +46,14 @@ class AgentState:
     near_trips: int = 0
     detected: int = 0
     committed: int = 0
+    commit_rounds: int = 0
     sent: int = 0
     receipted: int = 0
     waiting: int = 0
     dropped: int = 0
     blocks_refused: int = 0
     source_failures: int = 0
+    worn: bool | None = None
     connected: bool = False
     clock_known: bool = False
     last_error: str = ""

@@ -14,6 +14,7 @@ from typing import Any
 from hw.source import Block, Clock, HwError, Profile, Recording, Side, Source
 
 __all__ = [
+    "CELLS",
     "DEVICE_NAMES",
     "DRIVERS",
     "Driver",
@@ -139,6 +140,12 @@ _DEVICES = {
 }
 DEVICE_NAMES = tuple(_DEVICES)
 """The drivers of hw.devices.catalog, which is imported only when one of them is used."""
+
+CELLS: Mapping[str, Mapping[str, Any]] = {
+    "mcp3208": {"kind": "force"},  # its driver gives conductance, which grows with force
+    "orphe": {"full_scale": 65535.0},
+}
+"""What a guided calibration is told of a device's cells (`hw.calibration.GuidedCalibration`)."""
 
 DRIVERS: Mapping[str, Driver] = {
     "virtual": Driver(_virtual, "a virtual patient with foot drop", endless=True),
