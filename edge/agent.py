@@ -14,6 +14,8 @@ import signal
 from collections.abc import Callable
 from contextlib import aclosing
 
+import msgspec
+
 from edge import wire
 from edge.analyse import foot_configs
 from edge.clock import WallOffset
@@ -92,6 +94,7 @@ class Agent:
         self._walk = Walk(foot_configs(source.profile, sides), affected=config.affected)
         self._gaps = {side: SampleGaps(side) for side in sides}
         self._wear = WearWatch(source.profile, sides)
+        self._sync_ns: dict[Side, int | None] = dict.fromkeys(sides)
         self._offset = WallOffset(clock, outbox.offset_ns)
         self._events: list[wire.Event] = []
         self._due = asyncio.Event()
@@ -213,6 +216,7 @@ class Agent:
     def _take_block(self, block: Block) -> None:
         arrival_ns = self._clock.monotonic_ns()
         foot = self.state.foot(block.side)
+        self._sync_ns[block.side] = block.sync_uncertainty_ns
         try:
             records = self._walk.push(block.side, block.time_ns, block.load, block.imu)
         except KernelInputError as error:
@@ -248,7 +252,14 @@ class Agent:
                 self._outbox.note_loss(1, 1, record.time_ns, "refused by the wire")
                 continue
             if event is not None:
-                self._queue(event)
+                self._queue(self._synchronised(event))
+
+    def _synchronised(self, event: wire.Event) -> wire.Event:
+        """Say of a stride how well its foot's device clock is known."""
+        uncertainty_ns = self._sync_ns[event.side] if isinstance(event, wire.Stride) else None
+        if uncertainty_ns is None:
+            return event
+        return msgspec.structs.replace(event, sync_uncertainty_ms=uncertainty_ns / 1e6)
 
     def _show(self, record: Record) -> None:
         if isinstance(record, GaitEvent):

@@ -103,6 +103,7 @@ class Stride(_Event, frozen=True, tag="stride", kw_only=True):
     trip_risk: Share | None = None
     trip_level: Literal["low", "raised", "high"] | None = None
     trip_reasons: tuple[str, ...] = ()
+    sync_uncertainty_ms: Annotated[float, Meta(ge=0)] | None = None
     sources: tuple[Literal["pressure", "imu"], ...] = ()
     flags: tuple[str, ...] = ()
 

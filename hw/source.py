@@ -97,7 +97,9 @@ class Profile:
 class Block:
     """Samples of one foot, as they came in one go (see the module's docstring for shapes, units).
 
-    `lost` counts the samples of this foot known to be lost since its previous block.
+    `lost` counts the samples of this foot known to be lost since its previous block;
+    `sync_uncertainty_ns` is the half width of the interval that holds a sample's true time on the
+    common clock, None where no device clock was mapped to it.
     """
 
     side: Side
@@ -105,6 +107,7 @@ class Block:
     load: NDArray[np.float32] | None
     imu: NDArray[np.float32] | None
     lost: int = 0
+    sync_uncertainty_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

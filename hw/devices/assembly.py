@@ -5,6 +5,7 @@ missing is waited for `hold_ns` and then counted as lost; what comes again is dr
 a step of the device's clock that the serials contradict is taken out.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -204,7 +205,11 @@ class PacketStream:
         self._last_ns = int(time_ns[-1]) if count else self._last_ns
         lost, self._lost = self._lost, 0
         self.counts.samples += count
-        return Block(self.side, time_ns, packet.load, packet.imu, lost)
+        return Block(self.side, time_ns, packet.load, packet.imu, lost, self._uncertainty_ns())
+
+    def _uncertainty_ns(self) -> int | None:
+        uncertainty_ns = self.clock_map.uncertainty_ns
+        return round(uncertainty_ns) if math.isfinite(uncertainty_ns) else None
 
     def _lose(self, packets: int) -> None:
         if self._next is None:
@@ -344,4 +349,5 @@ def _joined(run: list[Block]) -> Block:
         join([block.load for block in run]),
         join([block.imu for block in run]),
         run[0].lost,
+        run[-1].sync_uncertainty_ns,
     )

@@ -33,6 +33,7 @@ class FusedSource:
         self._period_ns = round(1e9 / rate_hz)
         self._feet = {side: self._resampler(side) for side in SIDES}
         self._lost = dict.fromkeys(SIDES, 0)
+        self._uncertainty: dict[tuple[Side, int], int | None] = {}
 
     @property
     def profile(self) -> Profile:
@@ -67,6 +68,7 @@ class FusedSource:
     def _take(self, channel: int, block: Block, queue: BlockQueue) -> None:
         values = block.load if channel == _LOAD else block.imu
         self._lost[block.side] += block.lost
+        self._uncertainty[block.side, channel] = block.sync_uncertainty_ns
         if values is None:
             return
         rows = self._feet[block.side].push(channel, block.time_ns, values)
@@ -75,7 +77,9 @@ class FusedSource:
 
     def _block(self, side: Side, rows: GridBlock) -> Block:
         lost, self._lost[side] = self._lost[side], 0
-        return Block(side, rows.time_ns, rows.values[_LOAD], rows.values[_IMU], lost)
+        known = [ns for (foot, _), ns in self._uncertainty.items() if foot == side and ns]
+        load, imu = rows.values[_LOAD], rows.values[_IMU]
+        return Block(side, rows.time_ns, load, imu, lost, max(known, default=None))
 
     def _resampler(self, side: Side) -> Resampler:
         return Resampler(self._period_ns, (len(self._profile.foot(side).x), 6))

@@ -44,6 +44,7 @@ EVENTS: dict[str, wire.Event] = {
         trip_risk=0.62,
         trip_level="raised",
         trip_reasons=("toe_first", "drags"),
+        sync_uncertainty_ms=1.75,
         sources=("pressure", "imu"),
         flags=("disagree",),
     ),
