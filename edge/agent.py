@@ -29,7 +29,7 @@ from edge.samplegaps import SampleGaps
 from edge.service import OutboxService
 from edge.state import AgentState
 from edge.wear import WearChange, WearWatch
-from hw.source import SIDES, Block, Clock, Side, Source
+from hw.source import SIDES, Block, Clock, Side, Source, joined
 from kernels import GaitEvent, GaitStride, KernelInputError, Walk
 
 __all__ = ["GRACE_S", "MAX_UNCOMMITTED", "Agent", "assemble"]
@@ -40,6 +40,8 @@ GRACE_S = 3.0
 """At a stop, so long for the last events to be sent and receipted; what is not, waits on disk."""
 MAX_UNCOMMITTED = 10_000
 """Events that wait in memory while the disk hangs: over an hour of brisk walking."""
+WEAR_NS = 250_000_000
+"""Samples gathered before the wear state is looked at."""
 REOPEN_S = (1.0, 30.0)
 """Bounds of the wait before a failed source is opened again [s]."""
 Observer = Callable[[Record, int], None]
@@ -94,6 +96,7 @@ class Agent:
         self._walk = Walk(foot_configs(source.profile, sides), affected=config.affected)
         self._gaps = {side: SampleGaps(side) for side in sides}
         self._wear = WearWatch(source.profile, sides)
+        self._wear_waiting: dict[Side, list[Block]] = {side: [] for side in sides}
         self._sync_ns: dict[Side, int | None] = dict.fromkeys(sides)
         self._offset = WallOffset(clock, outbox.offset_ns)
         self._events: list[wire.Event] = []
@@ -229,7 +232,17 @@ class Agent:
         foot.last_sample_ns = arrival_ns
         if records:
             self._take(records, arrival_ns)
-        self._take_wear(self._wear.push(block))
+        self._watch_wear(block)
+
+    def _watch_wear(self, block: Block) -> None:
+        """Gather a quarter of a second: wear changes slowly, and small blocks cost the most."""
+        if not len(block.time_ns):
+            return
+        waiting = self._wear_waiting[block.side]
+        waiting.append(block)
+        if block.time_ns[-1] - waiting[0].time_ns[0] >= WEAR_NS:
+            self._take_wear(self._wear.push(joined(waiting)))
+            waiting.clear()
 
     def _take_wear(self, changes: list[WearChange]) -> None:
         for change in changes:

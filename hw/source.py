@@ -9,7 +9,7 @@ A `Source` yields `Block`s, each of one foot, in the frames and units of the pro
 in the foot frame: x to the toes, y to the left, z up, right-handed, for both feet.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -32,6 +32,7 @@ __all__ = [
     "Recording",
     "Side",
     "Source",
+    "joined",
 ]
 
 Side = Literal["left", "right"]
@@ -108,6 +109,23 @@ class Block:
     imu: NDArray[np.float32] | None
     lost: int = 0
     sync_uncertainty_ns: int | None = None
+
+
+def joined(run: Sequence[Block]) -> Block:
+    """Return consecutive blocks of one foot as one; a sensor missing in any is missing in it."""
+
+    def join(parts: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+        present = [part for part in parts if part is not None]
+        return np.concatenate(present) if len(present) == len(parts) else None
+
+    return Block(
+        run[0].side,
+        np.concatenate([block.time_ns for block in run]),
+        join([block.load for block in run]),
+        join([block.imu for block in run]),
+        sum(block.lost for block in run),
+        run[-1].sync_uncertainty_ns,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ PLATEAU_SHARE = 0.25
 largest value, the same as in the window before: it is saturated. A healthy load curve, even
 quantised in fortieths, spends less, and never reaches the same largest value in each window."""
 LEAST_AT_TOP = 20
+GATHERED = 100
+"""Samples looked at together: small pushes cost an agent more than all else."""
 
 
 class _Window:
@@ -66,15 +68,27 @@ class CellWatch:
         self._top: NDArray[Any] = np.full(cells, np.nan)
         self._found: set[str] = set()
         self._now = _Window(cells)
+        self._waiting: list[NDArray[np.float32]] = []
+        self._rows = 0
 
     def see(self, load: NDArray[np.float32]) -> None:
         """Take load[n, cells]."""
         if len(load) and self._cells:
-            load = np.where(np.isfinite(load), load, np.float32(np.nan))
+            self._waiting.append(np.array(load, np.float32))
+            self._rows += len(load)
+            if self._rows >= GATHERED:
+                self._digest()
+
+    def _digest(self) -> None:
+        if self._waiting:
+            load = np.concatenate(self._waiting)
+            load[~np.isfinite(load)] = np.nan
+            self._waiting, self._rows = [], 0
             self._now.see(load, self._top)
 
     def close(self) -> set[str]:
         """End the window; return the faults that hold: "cell 3 stuck", counted from 1."""
+        self._digest()
         now = self._now
         judged = now.fine.max(initial=0) > 0
         active = judged and now.most - now.least > ACTIVE_SHARE * now.most > 0.0

@@ -5,10 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from servers import InfluxServer, Server, influx_server, influx_v2_server, mosquitto_server
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE = "gait"
+
+# Machines are shared: no test is timed. CI draws the same examples in each run; a person's run
+# draws new ones.
+settings.register_profile("person", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "person")
 
 
 @pytest.fixture(scope="session")

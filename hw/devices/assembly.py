@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.source import Block, Side
+from hw.source import Block, Side, joined
 from hw.timing import ClockMap, Unwrapper
 
 __all__ = ["Packet", "PacketStream", "StreamCounts", "StreamFormat", "merged"]
@@ -335,19 +335,4 @@ def merged(blocks: list[Block]) -> list[Block]:
             runs[-1].append(block)
         else:
             runs.append([block])
-    return [run[0] if len(run) == 1 else _joined(run) for run in runs]
-
-
-def _joined(run: list[Block]) -> Block:
-    def join(parts: list[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
-        present = [part for part in parts if part is not None]
-        return np.concatenate(present) if len(present) == len(parts) else None
-
-    return Block(
-        run[0].side,
-        np.concatenate([block.time_ns for block in run]),
-        join([block.load for block in run]),
-        join([block.imu for block in run]),
-        run[0].lost,
-        run[-1].sync_uncertainty_ns,
-    )
+    return [run[0] if len(run) == 1 else joined(run) for run in runs]
