@@ -36,7 +36,7 @@ SETTINGS = OutputSettings(buzzer_pin=13, vibration_pin=12, led_pin=24, vibration
 @pytest.fixture
 def pins() -> Iterator[Any]:
     """gpiozero's mock pins."""
-    gpiozero = pytest.importorskip("gpiozero", reason="gpiozero is not installed")
+    import gpiozero
     from gpiozero.pins.mock import MockFactory, MockPWMPin
 
     before = gpiozero.Device.pin_factory

@@ -127,8 +127,19 @@ def test_other_sampling_rates(recordings, name, rate_hz):
         made_up, missed = compare(events, reference)
         assert made_up == 0
         assert missed <= (0 if rate_hz >= 50 else 2)
-        if (name, rate_hz) != (TURNING, 50):  # that pivot is called a late release at 50 Hz: a miss
-            assert len(of(events, EventKind.TOE_DRAG)) == 0
+
+
+@pytest.mark.parametrize("name", WALKS)
+@pytest.mark.parametrize("rate_hz", [25, 40, 50, 128, 200, 300])
+def test_other_sampling_rates_give_no_drag(request, recordings, name, rate_hz):
+    if (name, rate_hz) == (TURNING, 50):
+        reason = "a known defect: the pivot at 49.2 s is called a late release at 50 Hz"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+    drags = 0
+    for config, foot in feet(recordings, name):
+        events, _ = run(config, *resampled(foot.time_ns, foot.load, foot.imu, rate_hz))
+        drags += len(of(events, EventKind.TOE_DRAG))
+    assert drags == 0
 
 
 @pytest.mark.parametrize("name", reader.MOTICON)

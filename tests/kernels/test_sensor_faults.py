@@ -237,7 +237,7 @@ def test_a_broken_cell_is_named_within_a_minute(insole, fault, cell):
     assert event.detail == f"cell {cell + 1} {fault}"
     assert event.time_ns / 1e9 - 5 <= ALARM_S
     drags = [o for o in out if isinstance(o, GaitEvent) and o.event == "toe_drag"]
-    assert all(o.time_ns < 9e9 for o in drags), "the kernel needs 3 s to see that a cell sticks"
+    assert not drags, "a cell that keeps its load after push-off is no drag"
 
 
 def test_a_cell_that_comes_back_is_gone(insole):

@@ -113,7 +113,6 @@ async def test_insole_and_imu_become_one_stream_on_the_grid() -> None:
 
 
 async def test_buses_that_are_off_or_forbidden_say_what_to_do() -> None:
-    pytest.importorskip("smbus2")
     with pytest.raises(DeviceError, match="do_i2c 0"):
         await SystemI2c(99).read(0x6A, 0x0F, 1)
     with pytest.raises(DeviceError, match="do_spi 0"):
