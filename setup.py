@@ -49,6 +49,7 @@ setup(
         "kernels",
         "kernels.evaluation",
         "edge",
+        "edge.wire",
         "pipeline",
         "pipeline.provision",
         "grafana",

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -19,6 +19,8 @@ import msgspec
 from edge import wire
 from edge.analyse import foot_configs
 from edge.clock import WallOffset
+from edge.companion import Companion
+from edge.companions import Companions
 from edge.config import AgentConfig
 from edge.events import URGENT, Record, to_wire
 from edge.link import MqttConnector
@@ -67,6 +69,8 @@ class Agent:
     observer : callable, optional
         Called in the detection loop with each gait record and the arrival of the block that
         decided it [monotonic ns]: for cues and measurements. It must not block.
+    companions : sequence of Companion
+        What runs beside detection and adds events of its own.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Agent:
         *,
         once: bool = False,
         observer: Observer | None = None,
+        companions: Sequence[Companion] = (),
         rng: random.Random | None = None,
     ) -> None:
         self.state = AgentState()
@@ -89,6 +94,7 @@ class Agent:
         self._publisher = publisher
         self._once = once
         self._observer = observer
+        self.companions = Companions(companions, self._queue)
         self._rng = rng or random.Random()
         sides: tuple[Side, ...] = SIDES
         if config.source.side != "both":
@@ -165,6 +171,7 @@ class Agent:
         ticking.cancel()
         self._take(self._walk.finish(), self._clock.monotonic_ns())
         self._close_gaps()
+        self.companions.finish(self._clock.monotonic_ns())
         self._detected_all = True
         self._due.set()
         await asyncio.gather(ticking, committing, return_exceptions=True)
@@ -233,6 +240,7 @@ class Agent:
         if records:
             self._take(records, arrival_ns)
         self._watch_wear(block)
+        self.companions.block(block, arrival_ns)
 
     def _watch_wear(self, block: Block) -> None:
         """Gather a quarter of a second: wear changes slowly, and small blocks cost the most."""
@@ -257,6 +265,7 @@ class Agent:
                 self._take_wear(self._wear.contact(record.side, record.time_ns))
             if self._observer is not None:
                 self._observer(record, arrival_ns)
+            self.companions.record(record, arrival_ns)
             try:
                 event = to_wire(record)
             except wire.WireError as error:
@@ -287,6 +296,7 @@ class Agent:
         if len(self._events) >= MAX_UNCOMMITTED:
             self._shed()
         self._events.append(event)
+        self.companions.event(event, self._clock.monotonic_ns())
         if isinstance(event, URGENT) or len(self._events) >= self._config.outbox.commit_events:
             self._due.set()
 
@@ -331,6 +341,7 @@ class Agent:
             self._take_gaps(self._clock.monotonic_ns())
             self._take_wear(self._wear.tick(self._clock.monotonic_ns()))
             await self._follow_clock()
+            self.companions.tick(self._clock.monotonic_ns(), self.offset_ns)
             self._due.set()
 
     async def _follow_clock(self) -> None:
@@ -364,6 +375,7 @@ def assemble(
     version: str = "",
     once: bool = False,
     observer: Observer | None = None,
+    companions: Sequence[Companion] = (),
 ) -> Agent:
     """Return an agent with its outbox and a real broker, as the configuration says.
 
@@ -394,4 +406,13 @@ def assemble(
         version=version,
         wall_ns=clock.wall_ns,
     )
-    return Agent(config, source, clock, service, publisher, once=once, observer=observer)
+    return Agent(
+        config,
+        source,
+        clock,
+        service,
+        publisher,
+        once=once,
+        observer=observer,
+        companions=companions,
+    )

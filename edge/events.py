@@ -19,7 +19,12 @@ from kernels import GaitBout, GaitEvent, GaitStride
 __all__ = ["URGENT", "Record", "fit", "to_wire"]
 
 Record = GaitEvent | GaitStride | GaitBout
-URGENT: tuple[type[wire.Event], ...] = (wire.ToeDrag, wire.NearTrip, wire.Alert)
+URGENT: tuple[type[wire.Event], ...] = (
+    wire.ToeDrag,
+    wire.NearTrip,
+    wire.Alert,
+    wire.Acknowledge,
+)
 """Committed and sent at once; the others wait up to a second for company."""
 
 SENSOR_FAULT = "sensor_fault"
@@ -50,6 +55,7 @@ def _sensor_fault(record: GaitEvent) -> wire.Event:
         "priority": "low" if record.detail in MINOR_FAULTS else "medium",
         "raised": record.event == SENSOR_FAULT,
         "detail": record.detail,
+        "technical": True,
     }
     return fit(wire.Alert, record.time_ns, values)
 

@@ -15,11 +15,11 @@ GAP = 3
 """Priority of the outbox's own gap records: they are never dropped."""
 _MAX_DURATION_S = 864_000.0
 _WHAT: tuple[Literal["raw", "events", "alerts"], ...] = ("raw", "events", "alerts", "alerts")
-_ALERTS = (wire.Alert, wire.NearTrip)
+_ALERTS = (wire.Alert, wire.Acknowledge, wire.NearTrip)
 
 
 def priority_of(event: wire.Event) -> int:
-    """Return 1 for events, 2 for alerts and near-trips; 0 is kept for raw recordings."""
+    """Return 1 for events, 2 for alerts, acknowledgements, near-trips; 0 is kept for raw data."""
     return 2 if isinstance(event, _ALERTS) else 1
 
 

@@ -15,7 +15,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Final, TypeVar
 
 from edge import wire
 from pipeline.backoff import Backoff
+from pipeline.companion import Companion
 from pipeline.config import PipelineConfig
 from pipeline.deadletter import DeadLetters
 from pipeline.errors import LinkFull, LinkLost, StoreRefused, StoreUnavailable
@@ -84,6 +85,8 @@ class Ingest:
     registry : Registry
     link : Link
         The way to the broker. Store, registry and link stay the caller's to close.
+    companions : sequence of Companion
+        Told of every stored point before its receipt goes out.
     now_ns : callable
         This machine's wall clock [ns since 1970, UTC].
     rng : random.Random
@@ -97,10 +100,12 @@ class Ingest:
         registry: Registry,
         link: Link,
         *,
+        companions: Sequence[Companion] = (),
         now_ns: Callable[[], int] = time.time_ns,
         rng: random.Random | None = None,
     ) -> None:
         self.state = IngestState()
+        self._companions = tuple(companions)
         self._settings = config.ingest
         self._store = store
         self._registry = registry
@@ -290,8 +295,12 @@ class Ingest:
             await self._store.write(parts.points)
         except StoreRefused as error:
             _LOG.error("%s; see refused.jsonl", error)
-            return parts.refuse(error.refusals, self._now_ns())
-        return 0
+            refused = parts.refuse(error.refusals, self._now_ns())
+        else:
+            refused = 0
+        for companion in self._companions:
+            await companion.take(parts.points)
+        return refused
 
     async def _release(self) -> int:
         """Store some of the quarantine, where devices have a patient by now; return how many."""

@@ -1,8 +1,9 @@
 """The only home of measurement, tag and field names, and the line protocol.
 
 A measurement is an event kind of `edge.wire` (and `status`); its fields have the names they have on
-the wire, so the table `MEASUREMENTS` is read off the wire's structs. Tags are patient, device and
-side, nothing else. What a wire type becomes in a store:
+the wire, so the table `MEASUREMENTS` is read off the wire's structs. What the pipeline computes or
+adds stands in `pipeline.derived`. Tags are patient, device and side, nothing else. What a wire type
+becomes in a store:
 
     float              float   always, also where the number is whole: 2.0
     int                int     counts only; the wire guarantees that they are never floats
@@ -14,8 +15,7 @@ side, nothing else. What a wire type becomes in a store:
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final, get_args
 
@@ -23,7 +23,9 @@ import msgspec
 from msgspec import inspect
 
 from edge import wire
+from pipeline.derived import DERIVED, STRIDE_FIELDS
 from pipeline.errors import PointError
+from pipeline.tables import Field, FieldValue, Measurement
 
 __all__ = [
     "CONSTANT_FIELD",
@@ -44,7 +46,6 @@ __all__ = [
     "words",
 ]
 
-FieldValue = float | int | bool | str
 Row = dict[str, Any]
 TAGS: Final = ("patient", "device", "side")
 CONSTANT_FIELD: Final = "count"
@@ -97,28 +98,6 @@ def _join_numbers(value: tuple[float, ...]) -> str:
     return msgspec.json.encode(value).decode() if value else ""
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field of a measurement: its name, its type in every store, and the way there."""
-
-    name: str
-    type: type[float] | type[int] | type[bool] | type[str]
-    convert: Callable[[Any], Any] = _same
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """A measurement: its name and its fields in the order of the wire."""
-
-    name: str
-    fields: tuple[Field, ...]
-    sided: bool
-
-
 _SCALARS: Final[dict[type, type]] = {
     inspect.FloatType: float,
     inspect.IntType: int,
@@ -153,8 +132,17 @@ _EVENT_KINDS: Final = {
     for struct in get_args(wire.Event)
 }
 _STATUS: Final = _measurement(wire.Status, "status")
+
+
+def _stored(table: Measurement) -> Measurement:
+    """Return the table as it is stored: a stride also carries what the pipeline knows of it."""
+    if table.name != "stride":
+        return table
+    return Measurement(table.name, (*table.fields, *STRIDE_FIELDS), table.sided)
+
+
 MEASUREMENTS: Final[Mapping[str, Measurement]] = {
-    table.name: table for table in (*_EVENT_KINDS.values(), _STATUS)
+    table.name: _stored(table) for table in (*_EVENT_KINDS.values(), _STATUS, *DERIVED)
 }
 
 

@@ -92,7 +92,71 @@ EVENTS: dict[str, wire.Event] = {
     ),
     "wear": wire.Wear(seq=11, time_ns=TIME_NS, state="sitting"),
     "exercise": wire.Exercise(
-        seq=12, time_ns=TIME_NS, side="left", exercise="toe_taps", repetitions=30, duration_s=45.0
+        seq=12,
+        time_ns=TIME_NS,
+        side="left",
+        exercise="ankle_dorsiflexion",
+        repetitions=12,
+        duration_s=45.0,
+        hold_s=1.75,
+        range_deg=22.5,
+        tempo_per_min=16.0,
+        quality=0.75,
+        advice=("hold for 2 s",),
+        guided=True,
+        is_complete=True,
+    ),
+    "acknowledge": wire.Acknowledge(
+        seq=16,
+        time_ns=TIME_NS,
+        id="drags-left-20250615",
+        by="patient",
+        true_alarm=True,
+        snooze_s=1800.0,
+    ),
+    "cue": wire.Cue(
+        seq=17, time_ns=TIME_NS, side="left", cause="toe_strike", given=True, delay_ms=18.5
+    ),
+    "cue_suppressed": wire.Cue(
+        seq=18,
+        time_ns=TIME_NS,
+        side="left",
+        cause="off_target",
+        given=False,
+        reason="fading",
+        mode="practice",
+    ),
+    "practice": wire.Practice(
+        seq=19,
+        time_ns=TIME_NS,
+        side="left",
+        duration_s=150.0,
+        steps=92,
+        on_target=61,
+        target_deg=6.5,
+        level=1.0,
+        fading=0.5,
+    ),
+    "habit": wire.Habit(
+        seq=20, time_ns=TIME_NS, habit="legs_crossed", duration_s=640.0, certainty=0.7
+    ),
+    "wearing": wire.Wearing(seq=21, time_ns=TIME_NS, side="left", orthosis="afo"),
+    "tally": wire.Tally(
+        seq=22,
+        time_ns=TIME_NS,
+        duration_s=3600.0,
+        worn_s=2400.0,
+        strides_left=812,
+        strides_right=809,
+        valid_swings_left=801,
+        valid_swings_right=805,
+        drags_left=41,
+        drags_right=0,
+        samples_left=360000,
+        samples_right=359100,
+        samples_lost_left=0,
+        samples_lost_right=900,
+        events_lost=0,
     ),
     "alert": wire.Alert(
         seq=13,
@@ -113,12 +177,13 @@ EVENTS: dict[str, wire.Event] = {
         priority="medium",
         raised=True,
         detail="imu turned over",
+        technical=True,
     ),
     "gap": wire.Gap(
         seq=14, time_ns=TIME_NS, what="events", lost=1002, duration_s=1099.0, reason="outbox full"
     ),
 }
-MESSAGES: dict[str, wire.Batch | wire.Receipt | wire.Status] = {
+MESSAGES: dict[str, wire.Batch | wire.Receipt | wire.Status | wire.Setup | wire.Command] = {
     **{
         name: wire.Batch(device="insole-1", boot=BOOT, events=(event,))
         for name, event in EVENTS.items()
@@ -127,7 +192,50 @@ MESSAGES: dict[str, wire.Batch | wire.Receipt | wire.Status] = {
     "status": wire.Status(
         device="insole-1", boot=BOOT, online=True, time_ns=TIME_NS, waiting=3, agent_version="0.1.0"
     ),
+    "status_full": wire.Status(
+        device="insole-1",
+        boot=BOOT,
+        online=True,
+        time_ns=TIME_NS,
+        waiting=3,
+        agent_version="0.1.0",
+        oldest_s=12.5,
+        outbox_bytes=81920,
+        dropped=0,
+        reconnections=2,
+        worn=True,
+        is_paused=False,
+        clock_known=True,
+        battery_left_percent=80.0,
+        battery_right_percent=15.0,
+        link_left_percent=100.0,
+        link_right_percent=97.5,
+        setup_revision=4,
+    ),
     "last_will": wire.Status(device="insole-1", boot=BOOT, online=False),
+    "setup": wire.Setup(
+        device="insole-1",
+        revision=4,
+        affected="left",
+        zone="Europe/Berlin",
+        thresholds=wire.Thresholds(drags=6),
+        targets=wire.Targets(steps_per_day=3000),
+        plan=(
+            wire.Dose(
+                exercise="ankle_dorsiflexion", side="left", sets=3, repetitions=12, hold_s=2.0
+            ),
+            wire.Dose(exercise="heel_walk", sets=3, seconds=25.0, days=("mon", "wed", "fri")),
+        ),
+        orthoses=(wire.OrthosisSpan(since_ns=TIME_NS, side="left", orthosis="afo"),),
+        share_raw_until_ns=TIME_NS,
+    ),
+    "command": wire.Command(
+        device="insole-1",
+        requests=(
+            wire.Snooze(id="drags-left-20250615", until_ns=TIME_NS),
+            wire.Forget(before_ns=TIME_NS),
+        ),
+    ),
 }
 
 
@@ -222,7 +330,7 @@ def test_number_of_events_is_bounded(count):
 
 @given(st.binary(max_size=300))
 def test_any_bytes_give_a_message_or_a_wire_error(data):
-    for kind in (wire.Batch, wire.Receipt, wire.Status):
+    for kind in (wire.Batch, wire.Receipt, wire.Status, wire.Setup, wire.Command):
         try:
             message = wire.decode(data, kind)
         except wire.WireError as error:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge import wire
+from pipeline.derived import DERIVED
 from pipeline.errors import PointError
 from pipeline.points import (
     MEASUREMENTS,
@@ -82,7 +83,7 @@ def test_every_kind_becomes_a_point_with_the_names_of_the_wire(event: wire.Event
 
 def test_the_table_covers_the_wire_and_nothing_collides() -> None:
     kinds = {str(kind.__struct_config__.tag) for kind in get_args(wire.Event)}
-    assert set(MEASUREMENTS) == kinds | {"status"}
+    assert set(MEASUREMENTS) == kinds | {"status"} | {table.name for table in DERIVED}
     for table in MEASUREMENTS.values():
         names = [field.name for field in table.fields]
         assert len(names) == len(set(names)) > 0

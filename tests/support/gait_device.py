@@ -95,7 +95,12 @@ def one_of_each() -> list[wire.Event]:
         ),
         wire.Wear(seq=5, time_ns=BASE_NS, state="walking"),
         wire.Exercise(
-            seq=6, time_ns=BASE_NS, exercise="toe taps", repetitions=2**53, duration_s=30.0
+            seq=6,
+            time_ns=BASE_NS,
+            exercise="toe_taps",
+            repetitions=2**53,
+            duration_s=30.0,
+            advice=("faster", "both sides alike"),
         ),
         wire.Alert(
             seq=7,
@@ -106,6 +111,33 @@ def one_of_each() -> list[wire.Event]:
             priority="medium",
             raised=True,
             detail=odd,
+        ),
+        wire.Acknowledge(
+            seq=9, time_ns=BASE_NS, id="drag-left-1", by="therapist", true_alarm=False
+        ),
+        wire.Cue(
+            seq=10,
+            time_ns=BASE_NS,
+            side="left",
+            cause="toe_drag",
+            given=False,
+            reason="quiet hours",
+        ),
+        wire.Practice(
+            seq=11, time_ns=BASE_NS, side="right", duration_s=120.0, steps=80, on_target=0
+        ),
+        wire.Habit(seq=12, time_ns=BASE_NS, habit="long_sitting", duration_s=3600.0, certainty=1.0),
+        wire.Wearing(seq=13, time_ns=BASE_NS, side="left", orthosis="fes"),
+        wire.Tally(
+            seq=14,
+            time_ns=BASE_NS,
+            duration_s=3600.0,
+            samples_left=360_000,
+            samples_right=0,
+            samples_lost_left=1,
+            samples_lost_right=0,
+            events_lost=0,
+            **{name: n for name, n in counts.items() if name.startswith(("str", "val", "dra"))},
         ),
         wire.Gap(seq=8, time_ns=BASE_NS, what="samples", lost=12, duration_s=0.12, reason="radio"),
     ]
