@@ -35,6 +35,7 @@ EXTENSIONS = [
 
 setup(
     packages=[
+        "heelfirst",
         "hw",
         "hw.calibration",
         "hw.devices",
@@ -54,7 +55,6 @@ setup(
         "pipeline.provision",
         "grafana",
     ],
-    py_modules=["heelfirst"],
     include_package_data=False,  # hw/firmware is no package: it goes into the sdist alone
     package_data={
         "hw": ["devices/*/profile.toml", "profiles/*.toml"],

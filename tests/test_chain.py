@@ -50,7 +50,7 @@ SHARED_COLUMNS = (
 def heelfirst(*arguments: str | Path, **environment: str) -> str:
     """Run the command line; return what it printed."""
     done = subprocess.run(
-        [sys.executable, ROOT / "heelfirst.py", *map(str, arguments)],
+        [sys.executable, "-m", "heelfirst", *map(str, arguments)],
         check=False,
         capture_output=True,
         text=True,

@@ -15,7 +15,7 @@ from servers import Server, free_port
 from edge import wire
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAM = [sys.executable, str(ROOT / "heelfirst.py")]
+PROGRAM = [sys.executable, "-m", "heelfirst"]
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import pytest
 from edge.config import load
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAM = [sys.executable, str(ROOT / "heelfirst.py")]
+PROGRAM = [sys.executable, "-m", "heelfirst"]
 
 
 def run(*arguments: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:

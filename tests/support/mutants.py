@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = Path(__file__).with_name("mutations.toml")
-COPIED = ("edge", "hw", "kernels", "pipeline", "grafana", "tests")
+COPIED = ("edge", "hw", "heelfirst", "kernels", "pipeline", "grafana", "tests")
 LIMIT_S = 60
 NO_TEST_FAILED, A_TEST_FAILED = 0, 1
 
@@ -42,8 +42,7 @@ def copy_tree(folder: Path) -> None:
     unwanted = shutil.ignore_patterns("__pycache__", ".hypothesis")
     for name in COPIED:
         shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
-    for name in ("pyproject.toml", "heelfirst.py"):
-        shutil.copy(ROOT / name, folder / name)
+    shutil.copy(ROOT / "pyproject.toml", folder)
 
 
 def outcome(folder: Path, mutation: Mutation) -> str:

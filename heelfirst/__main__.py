@@ -1,0 +1,5 @@
+"""`python -m heelfirst`."""
+
+from heelfirst.cli import main
+
+main()
