@@ -15,6 +15,7 @@ from typing import Any
 from edge import wire
 from edge.events import Record
 from hw.source import Block
+from kernels import GaitStride
 
 __all__ = ["Companion", "Emit"]
 
@@ -37,6 +38,11 @@ class Companion:
 
     def record(self, record: Record, now_ns: int) -> Iterable[wire.Event]:
         """Look at a kernel's record (contacts and toe offs are records, not events)."""
+        return ()
+
+    def landing(self, stride: GaitStride, now_ns: int) -> Iterable[wire.Event]:
+        """Look at a stride as one foot alone gives it, about 0.2 s after its contact; `record`
+        brings it again, complete and in order, about 1 s after the contact."""
         return ()
 
     def event(self, event: wire.Event, now_ns: int) -> Iterable[wire.Event]:

@@ -8,6 +8,7 @@ from edge import wire
 from edge.companion import Companion, Emit
 from edge.events import Record
 from hw.source import Block
+from kernels import GaitStride
 
 __all__ = ["Companions"]
 
@@ -39,6 +40,10 @@ class Companions:
     def record(self, record: Record, now_ns: int) -> None:
         """Pass on a record of the kernel."""
         self._each(lambda member: member.record(record, now_ns))
+
+    def landing(self, stride: GaitStride, now_ns: int) -> None:
+        """Pass on a stride as one foot alone gives it."""
+        self._each(lambda member: member.landing(stride, now_ns))
 
     def event(self, event: wire.Event, now_ns: int) -> None:
         """Pass on an event that goes to the outbox."""

@@ -3,7 +3,7 @@
 import heapq
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -71,6 +71,9 @@ class Walk:
         One or both feet.
     affected : {"none", "left", "right", "both"}
         The leg with foot drop; the reference of the symmetry index follows from it.
+    landed : callable, optional
+        Takes each stride as one foot alone gives it, at once: without what needs the other foot or
+        the baseline. The complete one follows in its order, about 1 s after the contact.
 
     Notes
     -----
@@ -78,7 +81,12 @@ class Walk:
     streams and any interleaving of left and right whose feet stay within 2 s of each other.
     """
 
-    def __init__(self, feet: Mapping[Side, FootConfig], affected: Affected = "none") -> None:
+    def __init__(
+        self,
+        feet: Mapping[Side, FootConfig],
+        affected: Affected = "none",
+        landed: Callable[[GaitStride], None] | None = None,
+    ) -> None:
         if not feet or set(feet) - {"left", "right"}:
             raise KernelInputError(
                 "config", f"feet are {sorted(feet)}, give 'left', 'right' or both"
@@ -89,6 +97,7 @@ class Walk:
             )
         self._kernels: dict[Side, FootKernel] = {s: FootKernel(feet[s]) for s in sorted(feet)}
         self._affected: Affected = affected
+        self._landed = landed
         self._seen: dict[Side, int | None] = dict.fromkeys(self._kernels)
         self._first_ns: int | None = None
         self._waiting: list[tuple[int, str, GaitStride, list[float] | None]] = []
@@ -161,6 +170,8 @@ class Walk:
                 out.append(event)
         for row in findings.strides:
             stride = self._stride(side, row)
+            if self._landed is not None:
+                self._landed(stride)
             if stride.stride_length_m is not None:
                 self._faults[side].note_measured()
             heapq.heappush(self._waiting, (stride.time_ns, side, stride, self._curve(row)))

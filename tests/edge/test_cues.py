@@ -14,7 +14,7 @@ from kernels import GaitEvent
 
 MS, SECOND = 1_000_000, 1_000_000_000
 NOON_NS = int(datetime(2026, 3, 2, 12, tzinfo=ZoneInfo("Europe/Berlin")).timestamp()) * SECOND
-BASE = CueConfig(enabled=True, sound=True, zone="Europe/Berlin")
+BASE = CueConfig(enabled=True, sound=True, zone="Europe/Berlin", failures=1, failures_of=1)
 
 
 def toe_strike(at_ns: int, side: str = "left", decided_ms: int = 50) -> GaitEvent:

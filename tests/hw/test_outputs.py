@@ -1,32 +1,30 @@
 """What the patient feels, driven to the pin: gpiozero's mock pins show what the hardware would."""
 
-import io
 import os
 import signal
-import stat
 import subprocess
 import sys
 import textwrap
 import threading
 import time
-import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hw import outputs
 from hw.outputs import (
     GpioOutput,
     OutputError,
     OutputSettings,
-    SoundOutput,
+    common,
     note_pins,
     open_outputs,
     outputs_off,
-    tone,
     watch_button,
+)
+from hw.outputs import (
+    pins as pins_module,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +60,15 @@ def test_a_pulse_raises_the_pin_and_ends_by_itself(pins: Any) -> None:
     output.close()
 
 
+def test_praise_is_not_felt_so_that_a_pulse_always_asks_for_something(pins: Any) -> None:
+    output = GpioOutput(13)
+    assert not output.pulse(0.5, common.PRAISE)
+    assert pins.pin(13).state == 0
+    assert output.pulse(0.5, "off_target")
+    assert pins.pin(13).state == 1
+    output.close()
+
+
 def test_the_motor_runs_at_its_strength(pins: Any) -> None:
     output = GpioOutput(12, 0.6)
     output.pulse(5)
@@ -82,7 +89,7 @@ def test_a_new_pulse_takes_the_place_of_the_old(pins: Any) -> None:
 
 
 def test_no_pulse_is_longer_than_a_second(pins: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outputs, "LONGEST_S", 0.02)
+    monkeypatch.setattr(common, "LONGEST_S", 0.02)
     output = GpioOutput(13)
     output.pulse(3600)
     until(lambda: pins.pin(13).state == 0)
@@ -146,7 +153,7 @@ def test_a_machine_without_pins_says_what_to_do(monkeypatch: pytest.MonkeyPatch)
 
             return fail
 
-    monkeypatch.setattr(outputs, "_gpiozero", lambda output: NoPins())
+    monkeypatch.setattr(pins_module, "_gpiozero", lambda output: NoPins())
     with pytest.raises(OutputError, match="usermod -aG gpio") as caught:
         GpioOutput(13)
     assert caught.value.output == "GPIO 13"
@@ -184,48 +191,3 @@ def test_after_sigkill_the_note_says_which_pins_to_set_low(pins: Any, tmp_path: 
     pins.pin(13).state = 1  # what the killed process left behind
     assert outputs_off((), note) == (13,)
     assert pins.pin(13).state == 0
-
-
-# -- sound ----------------------------------------------------------------------------------------
-
-
-def test_the_tone_is_as_long_as_asked_and_begins_and_ends_in_silence() -> None:
-    with wave.open(io.BytesIO(tone(0.12))) as file:
-        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 16_000)
-        assert file.getnframes() == 1920
-        samples = memoryview(file.readframes(1920)).cast("h")
-    assert samples[0] == samples[-1] == 0
-    assert 14_000 < max(samples) <= 16_383
-
-
-def program(folder: Path, text: str) -> str:
-    path = folder / "aplay"
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return str(path)
-
-
-def test_the_tone_goes_to_the_program(tmp_path: Path) -> None:
-    sound = SoundOutput(
-        program(tmp_path, f"cat > {tmp_path}/draft && mv {tmp_path}/draft {tmp_path}/heard")
-    )
-    assert sound.available
-    sound.pulse(0.1)
-    until((tmp_path / "heard").exists)
-    sound.close()
-    assert (tmp_path / "heard").read_bytes() == tone(0.1)
-
-
-def test_stop_ends_a_tone_under_way(tmp_path: Path) -> None:
-    sound = SoundOutput(program(tmp_path, f"touch {tmp_path}/begun; exec sleep 60"))
-    sound.pulse(0.1)
-    until((tmp_path / "begun").exists)
-    sound.close()
-    assert not sound._busy.is_set()
-
-
-def test_without_the_program_it_is_silent() -> None:
-    sound = SoundOutput("no-such-program")
-    assert not sound.available
-    sound.pulse(0.1)
-    sound.close()
