@@ -13,6 +13,7 @@ import random
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from typing import Any
 
 import msgspec
 
@@ -23,18 +24,18 @@ from edge.companion import Companion
 from edge.companions import Companions
 from edge.config import AgentConfig
 from edge.events import URGENT, Record, to_wire
-from edge.link import MqttConnector
 from edge.losses import priority_of
-from edge.outbox import Outbox
 from edge.publish import Publisher
 from edge.samplegaps import SampleGaps
 from edge.service import OutboxService
+from edge.setup import SetupDesk
 from edge.state import AgentState
+from edge.status import Facts, LinkShare
 from edge.wear import WearChange, WearWatch
 from hw.source import SIDES, Block, Clock, Side, Source, joined
 from kernels import GaitEvent, GaitStride, KernelInputError, Walk
 
-__all__ = ["GRACE_S", "MAX_UNCOMMITTED", "Agent", "assemble"]
+__all__ = ["GRACE_S", "MAX_UNCOMMITTED", "Agent"]
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ WEAR_NS = 250_000_000
 """Samples gathered before the wear state is looked at."""
 REOPEN_S = (1.0, 30.0)
 """Bounds of the wait before a failed source is opened again [s]."""
+STILL_NS = 30_000_000_000
+"""Without a contact for so long nobody walks: the kernel may be made anew."""
 Observer = Callable[[Record, int], None]
 
 
@@ -71,6 +74,14 @@ class Agent:
         decided it [monotonic ns]: for cues and measurements. It must not block.
     companions : sequence of Companion
         What runs beside detection and adds events of its own.
+    desk : SetupDesk, optional
+        What the therapist has set, and requests; None: the agent's own settings hold.
+    source_facts : callable, optional
+        What the source's driver says for the status, such as `edge.status.battery_facts`.
+    state : AgentState, optional
+        The one to fill, where others look at it too.
+    holds_back : callable, optional
+        Says of an event that it must not go to the outbox; companions see it all the same.
     """
 
     def __init__(
@@ -84,9 +95,14 @@ class Agent:
         once: bool = False,
         observer: Observer | None = None,
         companions: Sequence[Companion] = (),
+        desk: SetupDesk | None = None,
+        source_facts: Facts = dict,
+        state: AgentState | None = None,
+        holds_back: Callable[[wire.Event], bool] | None = None,
         rng: random.Random | None = None,
     ) -> None:
-        self.state = AgentState()
+        self.state = AgentState() if state is None else state
+        self._holds_back = holds_back or (lambda event: False)
         self._config = config
         self._source = source
         self._clock = clock
@@ -99,7 +115,15 @@ class Agent:
         sides: tuple[Side, ...] = SIDES
         if config.source.side != "both":
             sides = (config.source.side,)
-        self._walk = Walk(foot_configs(source.profile, sides), affected=config.affected)
+        self._sides = sides
+        self._desk = desk
+        self._affected = config.affected
+        if desk is not None and desk.current is not None and desk.current.affected is not None:
+            self._affected = desk.current.affected
+        self._walk = Walk(foot_configs(source.profile, sides), self._affected, self._landed)
+        self._affected_due = self._affected
+        self._source_facts = source_facts
+        self._links = {side: LinkShare() for side in sides}
         self._gaps = {side: SampleGaps(side) for side in sides}
         self._wear = WearWatch(source.profile, sides)
         self._wear_waiting: dict[Side, list[Block]] = {side: [] for side in sides}
@@ -110,11 +134,30 @@ class Agent:
         self._stop = asyncio.Event()
         self._detected_all = False
         self._grace_s = GRACE_S
+        if publisher is not None:
+            publisher.facts = self.facts
+        if desk is not None:
+            desk.on_setup, desk.on_request = self._take_setup, self.companions.request
+            if desk.current is not None:
+                self.companions.setup(desk.current)
 
     @property
     def offset_ns(self) -> int | None:
         """Wall less monotonic time in use; None while the wall clock is not known."""
         return self._offset.offset_ns
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is known for the status, by the field names of `wire.Status`."""
+        links = {
+            f"link_{side}_percent": link.percent(self._gaps[side].period_ns)
+            for side, link in self._links.items()
+        }
+        own: dict[str, Any] = {
+            "worn": self.state.worn,
+            "clock_known": self.offset_ns is not None,
+            "setup_revision": None if self._desk is None else self._desk.revision,
+        }
+        return {**links, **self._source_facts(), **self.companions.facts(), **own}
 
     # -- running ----------------------------------------------------------------------------
 
@@ -192,6 +235,8 @@ class Agent:
             except Exception:
                 log.exception("sending failed; tried again in %.0f s", REOPEN_S[1])
                 await asyncio.sleep(REOPEN_S[1])
+            else:
+                return  # it was stopped
 
     # -- detection --------------------------------------------------------------------------
 
@@ -283,6 +328,9 @@ class Agent:
             return event
         return msgspec.structs.replace(event, sync_uncertainty_ms=uncertainty_ns / 1e6)
 
+    def _landed(self, stride: GaitStride) -> None:
+        self.companions.landing(stride, self._clock.monotonic_ns())
+
     def _show(self, record: Record) -> None:
         if isinstance(record, GaitEvent):
             self.state.take_event(record)
@@ -293,6 +341,9 @@ class Agent:
 
     def _queue(self, event: wire.Event) -> None:
         self.state.detected += 1
+        if self._holds_back(event):
+            self.companions.event(event, self._clock.monotonic_ns())
+            return
         if len(self._events) >= MAX_UNCOMMITTED:
             self._shed()
         self._events.append(event)
@@ -319,6 +370,30 @@ class Agent:
             gaps.silent_until(max(ends, default=0))
         self._take_gaps(None)
 
+    # -- what the therapist has set ---------------------------------------------------------
+
+    def _take_setup(self, setup: wire.Setup) -> None:
+        """Use a new setup; the kernel gets another affected leg when nobody walks."""
+        log.info("setup %d is in use", setup.revision)
+        self._affected_due = self._config.affected if setup.affected is None else setup.affected
+        self.companions.setup(setup)
+
+    def _follow_affected(self, now_ns: int) -> None:
+        """Make the kernel anew for another affected leg, as a restart would: its baseline of the
+        person begins again. Not while somebody walks: no stride is lost or counted twice."""
+        if self._affected_due == self._affected:
+            return
+        contacts = [
+            foot.contacts[-1] for foot in (self.state.left, self.state.right) if foot.contacts
+        ]
+        if any(now_ns - contact.time_ns < STILL_NS for contact in contacts):
+            return
+        self._affected = self._affected_due
+        self._take(self._walk.finish(), now_ns)
+        feet = foot_configs(self._source.profile, self._sides)
+        self._walk = Walk(feet, self._affected, self._landed)
+        log.info("affected: %s, from now on", self._affected)
+
     # -- committing -------------------------------------------------------------------------
 
     async def _commit_loop(self) -> None:
@@ -340,6 +415,9 @@ class Agent:
             await self._clock.sleep(self._config.outbox.commit_s)
             self._take_gaps(self._clock.monotonic_ns())
             self._take_wear(self._wear.tick(self._clock.monotonic_ns()))
+            for side, link in self._links.items():
+                link.see(self._clock.monotonic_ns(), self.state.foot(side).samples)
+            self._follow_affected(self._clock.monotonic_ns())
             await self._follow_clock()
             self.companions.tick(self._clock.monotonic_ns(), self.offset_ns)
             self._due.set()
@@ -364,55 +442,3 @@ class Agent:
         if self._publisher is not None:
             sending = self._publisher.state
             state.sent, state.connected = sending.sent, sending.connected
-
-
-def assemble(
-    config: AgentConfig,
-    source: Source,
-    clock: Clock,
-    *,
-    clock_name: str | None = None,
-    version: str = "",
-    once: bool = False,
-    observer: Observer | None = None,
-    companions: Sequence[Companion] = (),
-) -> Agent:
-    """Return an agent with its outbox and a real broker, as the configuration says.
-
-    Parameters
-    ----------
-    clock_name : str, optional
-        `edge.clock.machine_clock_name()` where `clock` is the machine's own monotonic clock: a
-        restart then goes on with the known wall time. None for every other clock.
-
-    Raises
-    ------
-    OutboxError
-        The outbox cannot be opened.
-    LinkError
-        A certificate cannot be read.
-    """
-    outbox = Outbox(
-        config.outbox_path,
-        clock_name=clock_name,
-        max_rows=config.outbox.max_rows,
-        max_bytes=config.outbox.max_bytes,
-    )
-    service = OutboxService(outbox)
-    publisher = Publisher(
-        config.device,
-        service,
-        MqttConnector(config.broker, config.device),
-        version=version,
-        wall_ns=clock.wall_ns,
-    )
-    return Agent(
-        config,
-        source,
-        clock,
-        service,
-        publisher,
-        once=once,
-        observer=observer,
-        companions=companions,
-    )

@@ -13,7 +13,15 @@ from msgspec import Meta
 
 from edge import settings
 from edge.errors import EdgeError
-from edge.settings import BROKER_PASSWORD_VARIABLE, Problem, Section, SettingError, TlsConfig
+from edge.settings import (
+    BROKER_PASSWORD_VARIABLE,
+    LogConfig,
+    MetricsConfig,
+    Problem,
+    Section,
+    SettingError,
+    TlsConfig,
+)
 from edge.wire import DeviceId
 
 __all__ = [
@@ -23,6 +31,7 @@ __all__ = [
     "ConfigError",
     "CueConfig",
     "OutboxConfig",
+    "PageConfig",
     "SourceConfig",
     "StateConfig",
     "TlsConfig",
@@ -130,6 +139,11 @@ class CueConfig(Section, frozen=True):
         Give cues at all.
     toe_strike, toe_drag, near_trip : bool
         What a cue is given for, on the affected leg.
+    failures, failures_of : int
+        In everyday life a cue for toe-first contacts and drags comes when so many of so many steps
+        of the leg failed; then counting begins anew. 1: with each.
+    practice_min : float
+        How long a practice session lasts, where nothing else is said.
     delay_ms, latest_ms : float
         A cue about a contact comes so long after it at the earliest, and never later than
         `latest_ms`: it is feedback on the step just made, not on the next one. Other causes are
@@ -154,12 +168,17 @@ class CueConfig(Section, frozen=True):
         Share of the vibration motor's full power.
     sound : bool
         A tone on the Pi's own output.
+    voice : {"", "de", "en"}
+        Spoken words instead of tones in everyday life, in this language; empty: tones.
     """
 
     enabled: bool = False
     toe_strike: bool = True
     toe_drag: bool = True
     near_trip: bool = False
+    failures: Annotated[int, Meta(ge=1, le=50)] = 3
+    failures_of: Annotated[int, Meta(ge=1, le=50)] = 10
+    practice_min: Annotated[float, Meta(ge=1, le=5)] = 2.5
     delay_ms: Annotated[float, Meta(ge=0, le=500)] = 60.0
     latest_ms: Annotated[float, Meta(ge=20, le=500)] = 100.0
     pulse_ms: Annotated[float, Meta(ge=20, le=500)] = 120.0
@@ -177,6 +196,7 @@ class CueConfig(Section, frozen=True):
     mute_pin: Pin = 0
     vibration_strength: Annotated[float, Meta(gt=0, le=1)] = 0.8
     sound: bool = False
+    voice: Literal["", "de", "en"] = ""
 
     @property
     def output_pins(self) -> tuple[int, ...]:
@@ -189,6 +209,9 @@ class CueConfig(Section, frozen=True):
             yield Problem(
                 f"{at}latest_ms", f"is under {at}delay_ms", "Set it at least as long as the delay"
             )
+        if self.failures > self.failures_of:
+            remedy = f"Set it to {at}failures_of or less"
+            yield Problem(f"{at}failures", f"is over {at}failures_of, so no cue comes", remedy)
         if bool(self.quiet_from) != bool(self.quiet_to) or (
             self.quiet_from and self.quiet_from == self.quiet_to
         ):
@@ -211,9 +234,58 @@ class CueConfig(Section, frozen=True):
                 yield Problem(f"{at}{name}", f"GPIO {pin} is pulled high at reset", remedy)
             if pin:
                 taken[pin] = name
-        if self.enabled and not (self.output_pins or self.sound):
-            remedy = f"Set {at}vibration_pin, {at}buzzer_pin, {at}led_pin or {at}sound"
+        if self.enabled and not (self.output_pins or self.sound or self.voice):
+            remedy = f"Set {at}vibration_pin, {at}buzzer_pin, {at}led_pin, {at}sound or {at}voice"
             yield Problem(f"{at}enabled", "there is nothing to give a cue with", remedy)
+
+
+class PageConfig(Section, frozen=True):
+    """The patient's page.
+
+    Attributes
+    ----------
+    enabled : bool
+        Serve it.
+    host, port : str, int
+        Where it listens. "127.0.0.1" is this machine alone; "0.0.0.0" is everyone in the home
+        network, who still need the code.
+    names : str
+        Names, by spaces, under which it is opened beside addresses and this machine's own name.
+    cert, key : str
+        PEM files for TLS; the key's mode is to be 0600.
+    allow_plaintext : bool
+        Without TLS the page is refused beyond this machine unless this is true: everyone in the
+        network can then read along, and take over an open screen.
+    language : {"en", "de"}
+        Until another one is chosen on the page.
+    """
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8420
+    names: str = ""
+    cert: str = ""
+    key: str = ""
+    allow_plaintext: bool = False
+    language: Literal["en", "de"] = "en"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether others in the network can read along."""
+        return not (self.cert or settings.is_loopback(self.host))
+
+    def problems(self, at: str) -> Iterator[Problem]:
+        """Yield a certificate without its key, and plaintext that nobody asked for."""
+        if bool(self.cert) != bool(self.key):
+            missing = f"{at}key" if self.cert else f"{at}cert"
+            remedy = f"Set {missing}, or leave both empty"
+            yield Problem(missing, "certificate and key belong together", remedy)
+        if self.enabled and self.is_open and not self.allow_plaintext:
+            remedy = (
+                f"Set {at}cert and {at}key; in a home network of your own {at}allow_plaintext = "
+                "true says that everyone in it may read along"
+            )
+            yield Problem(f"{at}host", f"a page in plaintext at {self.host} is refused", remedy)
 
 
 def _is_zone(name: str) -> bool:
@@ -245,7 +317,10 @@ class AgentConfig(Section, frozen=True):
     broker: BrokerConfig = BrokerConfig()
     outbox: OutboxConfig = OutboxConfig()
     cues: CueConfig = CueConfig()
+    page: PageConfig = PageConfig()
     state: StateConfig = StateConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    log: LogConfig = LogConfig()
 
     @property
     def outbox_path(self) -> Path:

@@ -67,9 +67,16 @@ class LiveView:
         self._delivery = delivery
         self._progress: float | None = None
         self._console = Console()
+        self._place = ""
+
+    def show_page(self, address: str, code: str) -> None:
+        """Say where the patient's page is, and the code that opens it."""
+        self._place = f"{address}  code {code}"
+        if not self._console.is_terminal:
+            self._console.print(f"patient's page: {self._place}")
 
     def _render(self) -> RenderableType:
-        return render(self._state, self._title, self._progress, self._delivery())
+        return render(self._state, self._title, self._progress, self._delivery(), self._place)
 
     async def show_until(self, work: asyncio.Task[None], clock: Clock, length_s: float) -> None:
         """Show the view until the work is done, which takes `length_s` of the clock's time.
@@ -99,14 +106,19 @@ class LiveView:
 
 
 def render(
-    state: AgentState, title: str, progress: float | None, delivery: Delivery
+    state: AgentState, title: str, progress: float | None, delivery: Delivery, place: str = ""
 ) -> RenderableType:
-    """Return the view of this moment; `progress` is the share of the walk done, None: unknown."""
+    """Return the view of this moment.
+
+    `progress` is the share of the walk done, None: unknown; `place` is where the page is.
+    """
     feet = Table.grid(expand=True)
     feet.add_column(ratio=1)
     feet.add_column(ratio=1)
     feet.add_row(_foot("left", state.left), _foot("right", state.right))
     parts: list[RenderableType] = [feet, _gait(state), _events(state, delivery)]
+    if place:
+        parts.append(Text.assemble("patient's page  ", (place, "bold")))
     if progress is not None:
         parts.append(ProgressBar(total=1.0, completed=progress, width=None))
     note = "not a medical device: no diagnosis, no fall alarm, no stimulation"

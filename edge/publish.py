@@ -10,7 +10,10 @@ Rules:
 4. Reconnection waits 1-45 s with decorrelated jitter (Brooker 2015, AWS Architecture Blog,
    "Exponential Backoff And Jitter"), so that many agents do not come back at once. With an attempt
    under way (10 s) events flow again within 60 s of a fault's end.
-5. The status is retained; the last will turns it to offline.
+5. The status is retained; the last will turns it to offline. It is sent every minute, and at once
+   when the insoles are put on or off or sharing is paused.
+6. What comes on `config` and `command` is checked and handed on; what is wrong is refused, counted,
+   and changes nothing.
 """
 
 import asyncio
@@ -19,6 +22,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from edge import wire
 from edge.clock import LoopClock
@@ -26,11 +30,26 @@ from edge.errors import EdgeError
 from edge.link import Connector, Link, Will
 from edge.rows import Row
 from edge.service import OutboxService
+from edge.status import Facts, StatusWriter
 from hw.source import Clock
 
-__all__ = ["PublishSettings", "PublishState", "Publisher", "next_delay"]
+__all__ = ["Handler", "PublishSettings", "PublishState", "Publisher", "next_delay"]
 
 log = logging.getLogger(__name__)
+
+
+_AT_ONCE = ("worn", "is_paused")
+"""A status goes out as soon as one of these is different."""
+
+
+class Handler(Protocol):
+    """Where the pipeline's messages for this device go; raises `WireError` for a refused one."""
+
+    async def setup(self, setup: wire.Setup) -> None:
+        """Use what the therapist has set."""
+
+    async def command(self, command: wire.Command) -> None:
+        """Carry out requests; the same may come twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +111,7 @@ class _Flight:
 
     boot: str
     open: set[int]
+    oldest_ns: int
     payload: bytes
     due_ns: int = 0
     attempts: int = 0
@@ -123,6 +143,10 @@ class Publisher:
         The program's version, sent in the status.
     wall_ns : callable, optional
         Gives the wall time for the status, None while unknown.
+    facts : callable, optional
+        Gives what the status says beside that, by its field names; others are left out.
+    handler : Handler, optional
+        Takes setups and requests; None: they are not subscribed to.
     """
 
     def __init__(
@@ -136,6 +160,8 @@ class Publisher:
         settings: PublishSettings | None = None,
         version: str = "",
         wall_ns: Callable[[], int | None] = lambda: None,
+        facts: Facts = dict,
+        handler: Handler | None = None,
     ) -> None:
         self.state = PublishState()
         self._device = device
@@ -144,10 +170,13 @@ class Publisher:
         self._clock: Clock = clock or LoopClock()
         self._rng = rng or random.Random()
         self._settings = settings or PublishSettings()
-        self._version = version
-        self._wall_ns = wall_ns
+        self._writer = StatusWriter(device, version, outbox, wall_ns)
+        self.facts = facts
+        self._handler = handler
         self._events = wire.topic(device, "events")
         self._receipt = wire.topic(device, "receipt")
+        self._config = wire.topic(device, "config")
+        self._command = wire.topic(device, "command")
         self._flights: list[_Flight] = []
         self._live = _Lane(0, None)
         self._backlog = _Lane(0, 0)
@@ -180,7 +209,7 @@ class Publisher:
             begin_ns = self._clock.monotonic_ns()
             receipts = self.state.receipts
             try:
-                async with self._connector.connect(self._will(), [self._receipt]) as link:
+                async with self._connector.connect(self._will(), self._topics()) as link:
                     await self._serve(link)
             except* EdgeError as group:
                 self.state.last_error = str(_first(group))
@@ -194,13 +223,17 @@ class Publisher:
                 delay_s = next_delay(delay_s, self._settings, self._rng)
                 await self._pause(delay_s)
 
+    def _topics(self) -> list[str]:
+        own = [] if self._handler is None else [self._config, self._command]
+        return [self._receipt, *own]
+
     # -- one connection ---------------------------------------------------------------------
 
     async def _serve(self, link: Link) -> None:
         self._begin()
+        self.state.connections += 1
         await link.publish(*self._status(online=True), retain=True)
         self.state.connected = True
-        self.state.connections += 1
         async with asyncio.TaskGroup() as group:
             helpers = [
                 group.create_task(self._receive(link)),
@@ -271,7 +304,8 @@ class Publisher:
         batch = wire.Batch(
             device=self._device, boot=rows[0].boot, events=tuple(row.event for row in rows)
         )
-        flight = _Flight(rows[0].boot, {row.seq for row in rows}, wire.encode(batch))
+        seqs, oldest_ns = {row.seq for row in rows}, min(row.event.time_ns for row in rows)
+        flight = _Flight(rows[0].boot, seqs, oldest_ns, wire.encode(batch))
         self._flights.append(flight)
         self.state.sent += len(rows)
         self._launch(flight, link, group)
@@ -287,16 +321,22 @@ class Publisher:
 
     async def _receive(self, link: Link) -> None:
         async for topic, payload in link.messages():
-            if topic != self._receipt:
-                continue
             try:
-                receipt = wire.decode(payload, wire.Receipt)
+                await self._hand_on(topic, payload)
             except wire.WireError as error:
                 self.state.refused_messages += 1
-                log.warning("receipt refused: %s", error)
-                continue
+                if self.state.refused_messages.bit_count() == 1:  # the 1st, 2nd, 4th, 8th
+                    log.warning("message on %.100s refused: %.300s", topic, error)
+
+    async def _hand_on(self, topic: str, payload: bytes) -> None:
+        if topic == self._receipt:
+            receipt = wire.decode(payload, wire.Receipt)
             self._outbox.receipt(receipt.boot, receipt.ranges)
             self._land(receipt)
+        elif topic == self._config and self._handler is not None and payload:
+            await self._handler.setup(wire.decode(payload, wire.Setup))
+        elif topic == self._command and self._handler is not None:
+            await self._handler.command(wire.decode(payload, wire.Command))
 
     def _land(self, receipt: wire.Receipt) -> None:
         """Take what is receipted out of the window."""
@@ -310,11 +350,14 @@ class Publisher:
 
     async def _tick(self, link: Link, group: asyncio.TaskGroup) -> None:
         """Every second: send again what is overdue, and the status now and then."""
+        said = self._urgent_facts()
         for second in itertools.count(1):
             await self._clock.sleep(1.0)
             self._send_overdue(link, group)
             self.wake()
-            if second % round(self._settings.status_s) == 0 and self._stop_ns is None:
+            before, said = said, self._urgent_facts()
+            is_due = second % round(self._settings.status_s) == 0 or said != before
+            if is_due and self._stop_ns is None:
                 await link.publish(*self._status(online=True), retain=True)
 
     def _send_overdue(self, link: Link, group: asyncio.TaskGroup) -> None:
@@ -345,25 +388,18 @@ class Publisher:
 
     # -- status -----------------------------------------------------------------------------
 
+    def _urgent_facts(self) -> tuple[Any, ...]:
+        facts = self.facts()
+        return tuple(facts.get(name) for name in _AT_ONCE)
+
     def _status(self, online: bool) -> tuple[str, bytes]:
-        status = wire.Status(
-            device=self._device,
-            boot=self._outbox.boot,
-            online=online,
-            time_ns=self._wall_ns(),
-            waiting=self._outbox.waiting,
-            agent_version=self._version,
-        )
-        return wire.topic(self._device, "status"), wire.encode(status)
+        oldest_ns = min((flight.oldest_ns for flight in self._flights), default=None)
+        reconnections = max(0, self.state.connections - 1)
+        status = self._writer.status(self.facts(), online, oldest_ns, reconnections)
+        return self._writer.topic, status
 
     def _will(self) -> Will:
-        status = wire.Status(
-            device=self._device,
-            boot=self._outbox.boot,
-            online=False,
-            agent_version=self._version,
-        )
-        return Will(wire.topic(self._device, "status"), wire.encode(status))
+        return Will(self._writer.topic, self._writer.will())
 
 
 def _within(seqs: Iterable[int], ranges: Iterable[tuple[int, int]]) -> set[int]:

@@ -27,6 +27,11 @@ class SampleGaps:
         self._lost = 0
         self._missing_ns = 0
 
+    @property
+    def period_ns(self) -> float:
+        """The usual time from one sample to the next; 0 while it is not known."""
+        return self._period_ns
+
     def see(self, block: Block) -> None:
         """Take note of a block's times and of what its source knows to be lost."""
         if not block.time_ns.size:

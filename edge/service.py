@@ -96,6 +96,16 @@ class OutboxService:
         """Wall less monotonic time in use; None while unknown."""
         return self._outbox.offset_ns
 
+    @property
+    def file_bytes(self) -> int | None:
+        """Bytes on disk, the write-ahead log included; None where they cannot be seen."""
+        path = self._outbox.path
+        try:
+            log = path.with_name(f"{path.name}-wal")
+            return path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+        except OSError:
+            return None
+
     def receipt(self, boot: str, ranges: Ranges) -> None:
         """Take note of a receipt; the next commit deletes its rows."""
         self._receipts.append((boot, ranges))

@@ -22,6 +22,8 @@ from msgspec import Meta
 __all__ = [
     "BROKER_PASSWORD_VARIABLE",
     "BrokerConfig",
+    "LogConfig",
+    "MetricsConfig",
     "Problem",
     "Section",
     "SettingError",
@@ -351,6 +353,33 @@ class BrokerConfig(Section, frozen=True):
                 f"Set {at}tls.ca (see `heelfirst provision`); in a network of your own, for a "
                 f"trial only, set {at}allow_plaintext = true",
             )
+
+
+class LogConfig(Section, frozen=True):
+    """How the process logs, to standard error, which systemd keeps.
+
+    Attributes
+    ----------
+    format : {"text", "json"}
+        Lines for people, or one JSON object per line.
+    level : {"info", "warning", "error"}
+        What is logged at least; `--verbose` is "info".
+    """
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["info", "warning", "error"] = "warning"
+
+
+class MetricsConfig(Section, frozen=True):
+    """The Prometheus page.
+
+    Attributes
+    ----------
+    port : int
+        http://127.0.0.1:PORT/metrics, on this machine alone; 0: none.
+    """
+
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
 
 
 def is_loopback(host: str) -> bool:

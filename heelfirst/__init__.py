@@ -3,7 +3,8 @@
     cli.py          the application, its errors and exit codes
     recordings.py   analyse, evaluate, schema, config
     services.py     agent, pipeline
-    running.py      what an agent and a pipeline process are made of
+    agent_process.py, pipeline_process.py   what the two processes are made of
+    watchdog.py, logs.py, metrics.py        what both have around them
     devices.py      devices, calibrate, outputs-off
     demo.py         demo
     upkeep.py       doctor, bench

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from heelfirst.agent_process import open_household
 from heelfirst.console import (
     EXIT_BAD_INPUT,
-    VERSION,
     Affected,
     AffectedLeg,
     fail,
@@ -21,7 +21,7 @@ from heelfirst.console import (
     say,
     write_whole,
 )
-from heelfirst.running import open_pipeline
+from heelfirst.pipeline_process import open_pipeline
 
 if TYPE_CHECKING:
     from edge.config import AgentConfig
@@ -125,32 +125,44 @@ async def _demo(
     folder: Path,
     picture: Path | None,
 ) -> None:
-    from edge.agent import assemble
     from edge.live import LiveView
     from pipeline.embedded import embedded_broker
 
     async with AsyncExitStack() as stack:
         place = broker or f"127.0.0.1:{await stack.enter_async_context(embedded_broker())}"
         agent_config, pipeline_config = _demo_configs(place, bool(broker), influx, affected, folder)
-        ingest, store, registry = await stack.enter_async_context(open_pipeline(pipeline_config))
-        await store.check()
-        patient = await registry.add_patient("demo")
-        await registry.assign(agent_config.device, patient)
+        pipeline = await stack.enter_async_context(open_pipeline(pipeline_config))
+        await pipeline.store.check()
+        patient = await pipeline.registry.add_patient("demo")
+        await pipeline.registry.assign(agent_config.device, patient)
         source = await stack.enter_async_context(opened)
-        agent = assemble(agent_config, source, clock, version=VERSION, once=True)
+        view: LiveView | None = None
+
+        def announce(address: str, code: str) -> None:
+            if view is not None:
+                view.show_page(address, code)
+
+        household = stack.enter_context(
+            open_household(
+                agent_config, source, clock, calibrated=True, once=True, announce=announce
+            )
+        )
+        agent = household.agent
         agent.handle_signals()
         start_ns = clock.wall_ns() or 0
-        ingesting = asyncio.create_task(ingest.run())
+        ingesting = asyncio.create_task(pipeline.run())
         try:
-            view = LiveView(agent.state, title, lambda: _delivery(ingest.state))
-            await view.show_until(asyncio.create_task(agent.run()), clock, length_s)
+            view = LiveView(agent.state, title, lambda: _delivery(pipeline.ingest.state))
+            await view.show_until(asyncio.create_task(household.run()), clock, length_s)
         finally:
-            ingest.stop()
+            pipeline.stop()
             await ingesting
         if picture is not None:
             view.save(picture)
-        await _demo_result(store, patient, (start_ns, (clock.wall_ns() or 0) + 1), title, folder)
-        say(_demo_account(agent.state, ingest.state, folder))
+        await _demo_result(
+            pipeline.store, patient, (start_ns, (clock.wall_ns() or 0) + 1), title, folder
+        )
+        say(_demo_account(agent.state, pipeline.ingest.state, folder))
 
 
 def _demo_configs(
@@ -174,6 +186,7 @@ def _demo_configs(
         affected=affected,
         broker=edge.BrokerConfig(**address),
         state=edge.StateConfig(dir=str(folder)),
+        page=edge.PageConfig(port=0),
     )
     pipeline_config = pipeline.PipelineConfig(
         broker=pipeline.BrokerConfig(
@@ -182,6 +195,14 @@ def _demo_configs(
         store=pipeline.StoreConfig(**_demo_store(influx, folder)),
         registry=pipeline.RegistryConfig(path=str(folder / "registry.db")),
         deadletter=pipeline.DeadLetterConfig(path=str(folder / "deadletters")),
+        rollups=pipeline.RollupConfig(
+            path=str(folder / "rollups.db"), touched=str(folder / "touched.db"), every_s=5.0
+        ),
+        notify=pipeline.NotifyConfig(
+            path=str(folder / "notify.db"),
+            recipients="",
+            key_file=str(folder / "acknowledge.key"),
+        ),
     )
     folder.mkdir(parents=True, exist_ok=True)
     return agent_config, pipeline_config

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from heelfirst.agent_process import PINS_NOTE, calibration_key, calibrations, device_source
 from heelfirst.console import EXIT_FAILED, AgentFile, progress, say
-from heelfirst.running import PINS_NOTE, calibration_key, calibrations, device_source
 
 if TYPE_CHECKING:
     from edge.config import AgentConfig

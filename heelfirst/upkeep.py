@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from heelfirst.agent_process import device_source
 from heelfirst.console import EXIT_FAILED, say
-from heelfirst.running import device_source
 
 if TYPE_CHECKING:
     from edge.doctor import Finding

@@ -1,4 +1,4 @@
-"""Tells systemd that the agent is well, while reader, detector and committer all move.
+"""Tells systemd that a service is well, while every stage of it moves.
 
 Plain sd_notify: a datagram to the socket that NOTIFY_SOCKET names (man sd_notify(3)). A process
 that hangs sends none, and systemd starts it again. A device that is switched off is no hang: a
@@ -116,7 +116,7 @@ class Watchdog:
         return not hanging
 
     async def run(self) -> None:
-        """Say that the agent is ready, feed three times per period, say that it ends (cancelled).
+        """Say that the service is ready, feed three times per period, say that it ends (cancelled).
 
         Where nobody watches, a stage that hangs is still said in the status.
         """

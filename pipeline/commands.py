@@ -1,88 +1,22 @@
-"""This room's part of the command line: patients, and who may talk to the clinic's servers.
+"""This room's part of the command line: who may talk to the clinic's servers.
 
 Imports are inside the commands, so that `heelfirst --help` answers at once.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from pipeline.registry import Patient, Registry
+__all__ = ["provision"]
 
-__all__ = ["patients", "provision"]
-
-_T = TypeVar("_T")
-patients = typer.Typer(help="Patients and the devices they wear.", no_args_is_help=True)
 provision = typer.Typer(
     help="A clinic's authority, broker files and device certificates.", no_args_is_help=True
 )
 
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="The pipeline's TOML; see `heelfirst config`.")
-]
 ClinicFolder = Annotated[Path, typer.Option("--clinic", help="The clinic's folder.")]
 CLINIC = Path("/var/lib/heelfirst-clinic")
-
-
-@patients.command("add")
-def add_patient(
-    device: Annotated[str, typer.Option(help="The device this patient wears from now on.")] = "",
-    patient: Annotated[str, typer.Option(help="An existing id; empty: a new patient.")] = "",
-    label: Annotated[str, typer.Option(help="For people; never leaves the registry.")] = "",
-    config: ConfigFile = None,
-) -> None:
-    """Add a pseudonymous patient, give a patient a device, or both; print the patient's id."""
-
-    async def add(registry: "Registry") -> str:
-        chosen = patient or await registry.add_patient(label)
-        if device:
-            await registry.assign(device, chosen)
-        return chosen
-
-    typer.echo(_with_registry(config, add))
-
-
-@patients.command("list")
-def list_patients(config: ConfigFile = None) -> None:
-    """List patients with their devices, and devices that wait for a patient."""
-    from rich.console import Console
-    from rich.table import Table
-
-    async def rows(registry: "Registry") -> tuple[list["Patient"], dict[str, int]]:
-        return await registry.patients(), await registry.quarantined()
-
-    known, waiting = _with_registry(config, rows)
-    table = Table("patient", "label", "devices", "since")
-    for patient in known:
-        since = datetime.fromtimestamp(patient.created_ns / 1e9, UTC).strftime("%Y-%m-%d")
-        table.add_row(patient.patient, patient.label, ", ".join(patient.devices), since)
-    Console().print(table)
-    for device, events in waiting.items():
-        remedy = f"heelfirst patients add --device {device}"
-        typer.echo(f"{device}: {events} events wait for a patient; {remedy}")
-
-
-def _with_registry(
-    config: Path | None, work: "Callable[[Registry], Coroutine[Any, Any, _T]]"
-) -> _T:
-    from pipeline.config import PipelineConfig, load
-    from pipeline.registry import Registry
-
-    settings = load(config) if config else PipelineConfig()
-
-    async def run() -> _T:
-        registry = Registry(settings.registry.path, settings.registry.quarantine_events)
-        try:
-            return await work(registry)
-        finally:
-            await registry.close()
-
-    return asyncio.run(run())
 
 
 @provision.command("clinic")

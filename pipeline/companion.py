@@ -1,11 +1,11 @@
-"""What runs beside the ingester: rollups that must be made again, alerts to notify of."""
+"""What runs beside the ingester: rollups that must be made again, alerts to notify of, records."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 from pipeline.points import Point
 
-__all__ = ["Companion"]
+__all__ = ["Annotator", "Companion"]
 
 
 class Companion(Protocol):
@@ -22,3 +22,13 @@ class Companion(Protocol):
         OSError
             It could not be noted down: nothing is receipted, and it is tried again.
         """
+
+
+class Annotator(Protocol):
+    """Adds to points what the patient's record says of their time."""
+
+    async def refresh(self) -> bool:
+        """Read what changed in the records; say whether anything did."""
+
+    def annotate(self, points: Sequence[Point]) -> list[Point]:
+        """Add to the points' fields, in place; return the points that are different now."""

@@ -14,7 +14,7 @@ from pipeline.deadletter import Letter, malformed_letter, refused_letter
 from pipeline.errors import PointError, Refusal
 from pipeline.link import Delivery
 from pipeline.points import Point, event_point, status_point
-from pipeline.registry import Quarantined, Registry
+from pipeline.registry import ERASED, Quarantined, Registry
 
 __all__ = ["Inbox", "Sorted", "sort", "time_problem"]
 
@@ -89,12 +89,15 @@ class Sorted:
         Of devices without a patient at the time.
     letters : list
         Dead letters of events that can never be stored.
+    erased : int
+        Events of patients that were erased: dropped, and receipted.
     """
 
     points: list[Point] = field(default_factory=list)
     sources: dict[int, Quarantined] = field(default_factory=dict)
     unknown: list[Quarantined] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
+    erased: int = 0
 
     def refuse(self, refusals: Sequence[Refusal], now_ns: int) -> int:
         """Make dead letters of refused points; return how many were events, not statuses."""
@@ -117,11 +120,13 @@ def sort(inbox: Inbox, registry: Registry, now_ns: int) -> Sorted:
             parts.letters.append(_letter(item, problem, now_ns, None))
         elif patient is None:
             parts.unknown.append(item)
+        elif patient == ERASED:
+            parts.erased += 1
         else:
             _add_point(parts, item, patient, now_ns)
     for status, time_ns in inbox.statuses:
         patient = registry.patient_of(status.device, time_ns)
-        if patient is not None and not time_problem(time_ns, now_ns):
+        if patient not in (None, ERASED) and not time_problem(time_ns, now_ns):
             parts.points.append(status_point(status, patient, time_ns))
     return parts
 

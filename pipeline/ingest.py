@@ -15,7 +15,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,14 +23,16 @@ from typing import Final, TypeVar
 
 from edge import wire
 from pipeline.backoff import Backoff
-from pipeline.companion import Companion
+from pipeline.companion import Annotator, Companion
 from pipeline.config import PipelineConfig
 from pipeline.deadletter import DeadLetters
 from pipeline.errors import LinkFull, LinkLost, StoreRefused, StoreUnavailable
 from pipeline.inbox import Inbox, Sorted, sort
 from pipeline.link import Delivery, Link, Session
+from pipeline.points import Point
 from pipeline.receipts import receipts
 from pipeline.registry import Quarantined, Registry
+from pipeline.sender import Sender
 from pipeline.store import Store
 
 __all__ = ["Ingest", "IngestState"]
@@ -55,10 +57,14 @@ class IngestState:
     refused, quarantined, held_back : int
         Events that went to the dead letters, to the quarantine, or (the quarantine is full)
         nowhere: they stay at their device.
+    erased : int
+        Events of erased patients: dropped, and receipted so that their device forgets them.
     malformed : int
         Messages that nobody can read.
     connected, reconnections : bool, int
         The connection to the broker, and how often it was lost or could not be made.
+    rounds : int
+        Grows with every round and every try of the writer, also without events.
     problem : str
         What keeps events from being stored at this moment; empty: nothing.
     """
@@ -69,9 +75,11 @@ class IngestState:
     refused: int = 0
     quarantined: int = 0
     held_back: int = 0
+    erased: int = 0
     malformed: int = 0
     connected: bool = False
     reconnections: int = 0
+    rounds: int = 0
     problem: str = ""
 
 
@@ -87,6 +95,10 @@ class Ingest:
         The way to the broker. Store, registry and link stay the caller's to close.
     companions : sequence of Companion
         Told of every stored point before its receipt goes out.
+    senders : sequence of Sender
+        Send to devices over the same sessions.
+    annotator : Annotator, optional
+        Adds to points what is not on the wire.
     now_ns : callable
         This machine's wall clock [ns since 1970, UTC].
     rng : random.Random
@@ -101,11 +113,15 @@ class Ingest:
         link: Link,
         *,
         companions: Sequence[Companion] = (),
+        senders: Sequence[Sender] = (),
+        annotator: Annotator | None = None,
         now_ns: Callable[[], int] = time.time_ns,
         rng: random.Random | None = None,
     ) -> None:
         self.state = IngestState()
         self._companions = tuple(companions)
+        self._senders = tuple(senders)
+        self._annotator = annotator
         self._settings = config.ingest
         self._store = store
         self._registry = registry
@@ -154,7 +170,8 @@ class Ingest:
                 async with self._link.connect() as session:
                     _LOG.info("connected to the broker")
                     self._session, self.state.connected = session, True
-                    await self._read(session, backoff)
+                    async with self._serving(session):
+                        await self._read(session, backoff)
             except LinkLost as error:
                 _LOG.warning("%s", error)
                 self.state.reconnections += 1
@@ -162,6 +179,28 @@ class Ingest:
             finally:
                 self._session, self.state.connected = None, False
             await asyncio.sleep(wait_s)
+
+    @contextlib.asynccontextmanager
+    async def _serving(self, session: Session) -> AsyncIterator[None]:
+        """Let the senders work as long as the session lasts."""
+        tasks = [asyncio.create_task(self._serve(sender, session)) for sender in self._senders]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, sender: Sender, session: Session) -> None:
+        """Run a sender; an error that nobody foresaw harms neither events nor later sending."""
+        while True:
+            try:
+                await sender.serve(session)
+            except LinkLost as error:
+                _LOG.info("%s", error)  # a slow broker, or the reader sees it in a moment
+            except Exception:
+                _LOG.exception("%s failed; tried again", type(sender).__name__)
+            await asyncio.sleep(_RECONNECT_S)
 
     async def _read(self, session: Session, backoff: Backoff) -> None:
         while True:
@@ -188,6 +227,7 @@ class Ingest:
         )
 
     def _take(self, delivery: Delivery) -> None:
+        known = len(self._inbox.statuses)
         try:
             self.state.received += self._inbox.take(delivery, self._now_ns())
         except wire.WireError as error:
@@ -199,11 +239,15 @@ class Ingest:
                     delivery.topic,
                     error,
                 )
+        for status, _ in self._inbox.statuses[known:]:
+            for sender in self._senders:
+                sender.seen(status)
 
     # ---- writing
 
     async def _write_loop(self) -> None:
         while True:
+            self.state.rounds += 1
             await self._gather()
             inbox, self._inbox = self._inbox, Inbox()
             self._room.set()
@@ -242,6 +286,7 @@ class Ingest:
         """Return what `work` returns, however often it takes; None: stopped before it succeeded."""
         backoff = Backoff(0.2, 15.0, self._rng)
         while True:
+            self.state.rounds += 1
             try:
                 result = await work()
             except OSError as error:  # StoreUnavailable, or no room for a dead letter
@@ -272,6 +317,8 @@ class Ingest:
         """
         if await self._registry.refresh():
             self._release_due = True
+        if self._annotator is not None:
+            await self._annotator.refresh()
         parts = sort(inbox, self._registry, self._now_ns())
         refused = await self._store_points(parts)
         kept = not parts.unknown or await self._registry.quarantine(parts.unknown)
@@ -280,6 +327,7 @@ class Ingest:
             await self._dead.add("malformed", inbox.malformed)
         self.state.stored += len(parts.sources) - refused
         self.state.refused += len(parts.letters)
+        self.state.erased += parts.erased
         if kept:
             self.state.quarantined += len(parts.unknown)
             return inbox.events
@@ -291,6 +339,8 @@ class Ingest:
         """Write the points; return how many events among them were refused for good."""
         if not parts.points:
             return 0
+        if self._annotator is not None:
+            self._annotator.annotate(parts.points)
         try:
             await self._store.write(parts.points)
         except StoreRefused as error:
@@ -300,7 +350,22 @@ class Ingest:
             refused = 0
         for companion in self._companions:
             await companion.take(parts.points)
+        await self._annotate_again(parts.points)
         return refused
+
+    async def _annotate_again(self, points: Sequence[Point]) -> None:
+        """Bring to stored points what was said while they were being stored, or in one of them.
+
+        What is said from now on finds them in the store.
+        """
+        while self._annotator is not None and await self._annotator.refresh():
+            changed = self._annotator.annotate(points)
+            if not changed:
+                return
+            with contextlib.suppress(StoreRefused):  # as before: they are dead letters already
+                await self._store.write(changed)
+            for companion in self._companions:
+                await companion.take(changed)
 
     async def _release(self) -> int:
         """Store some of the quarantine, where devices have a patient by now; return how many."""

@@ -35,6 +35,12 @@ Action = Literal[
     "revoke",
     "token",
     "consent",
+    "patient",
+    "assign",
+    "setting",
+    "plan",
+    "orthosis",
+    "note",
     "repair",
 ]
 Value = str | int | float | bool | None

@@ -1,7 +1,8 @@
 """The broker as the ingester sees it: a narrow port, and aiomqtt behind it.
 
 `Link.connect()` opens a session: deliveries come in, each is acknowledged when its events are
-stored, receipts go out. A simulated broker can take `MqttLink`'s place.
+stored, receipts and what a `pipeline.sender.Sender` has go out. A simulated broker can take
+`MqttLink`'s place.
 
 A broker cannot be trusted to stop at a number of unacknowledged messages: mosquitto 2.0.11 keeps to
 none once acknowledgements come back, and sends most of a backlog at once. What is more than a
@@ -60,7 +61,7 @@ class Session(Protocol):
     def acknowledge(self, delivery: Delivery) -> None:
         """Tell the broker that the message is done with; on a dead connection nothing happens."""
 
-    async def publish(self, topic: str, payload: bytes) -> None:
+    async def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
         """Send a message at QoS 1 and wait until the broker has it; raise `LinkLost`."""
 
 
@@ -110,9 +111,11 @@ class _MqttSession:
         # aiomqtt 2 acknowledges by itself; its paho client can be told to wait for this.
         self._client._client.ack(delivery.mid, delivery.qos)
 
-    async def publish(self, topic: str, payload: bytes) -> None:
+    async def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
         try:
-            await self._client.publish(topic, payload, qos=1, timeout=_RECEIPT_TIMEOUT_S)
+            await self._client.publish(
+                topic, payload, qos=1, retain=retain, timeout=_RECEIPT_TIMEOUT_S
+            )
         except (aiomqtt.MqttError, ValueError) as error:
             raise LinkLost(str(error)) from error
 

@@ -15,7 +15,7 @@ becomes in a store:
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, get_args
 
@@ -41,6 +41,7 @@ __all__ = [
     "encode_points",
     "event_point",
     "measurement",
+    "narrowed",
     "numbers",
     "status_point",
     "words",
@@ -208,8 +209,21 @@ def as_row(
     return row
 
 
+def narrowed(table: Measurement, fields: Sequence[str]) -> Measurement:
+    """Return the table with these fields alone, in this order; without any, the whole table."""
+    if not fields:
+        return table
+    known = {field.name: field for field in table.fields}
+    unknown = [name for name in fields if name not in known]
+    if unknown:
+        raise PointError(f"{table.name} has no field {unknown[0]!r}; it has {', '.join(known)}")
+    return Measurement(table.name, tuple(known[name] for name in fields), table.sided)
+
+
 def _restore(table: Measurement, field: Field, value: Any) -> FieldValue | None:
-    if value is None or type(value) is field.type:
+    if value is None or value == "":  # "": known no more, as no store can take a field back
+        return None
+    if type(value) is field.type:
         return value
     if isinstance(value, str) or field.type is str:
         raise PointError(f"{table.name}.{field.name} holds {value!r}: something else wrote it")

@@ -6,6 +6,7 @@ comes from a device without a patient is kept in the quarantine, durably, until 
 """
 
 import bisect
+import difflib
 import secrets
 import sqlite3
 import time
@@ -20,9 +21,22 @@ from edge import wire
 from pipeline.database import Database
 from pipeline.errors import RegistryError
 
-__all__ = ["Assignment", "Patient", "Quarantined", "Registry"]
+__all__ = [
+    "ERASED",
+    "SCHEMA",
+    "SCHEMA_VERSION",
+    "Assignment",
+    "Patient",
+    "Quarantined",
+    "Registry",
+    "Span",
+    "assign_device",
+    "check_patient",
+    "label_of",
+    "worn_now",
+]
 
-_SCHEMA: Final = """
+SCHEMA: Final = """
 create table if not exists patients (
     patient text primary key,
     label text not null,
@@ -43,7 +57,15 @@ create table if not exists quarantine (
     primary key (device, boot, seq)
 ) without rowid;
 create index if not exists quarantine_time on quarantine (device, time_ns);
+create table if not exists erased (  -- tombstones: whose late events are dropped
+    patient text primary key,
+    since_ns integer not null,
+    done_ns integer  -- null: the erasure is under way, or was cut short
+);
 """
+ERASED: Final = "erased"
+"""Whose events belonged to a patient that was erased: they are dropped, and receipted."""
+SCHEMA_VERSION: Final = 1
 _EVENT: Final = msgspec.json.Decoder(wire.Event)
 
 
@@ -64,6 +86,19 @@ class Assignment:
     device: str
     since_ns: int
     patient: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A device belonged to a patient from `start_ns` to before `stop_ns`."""
+
+    device: str
+    start_ns: int
+    stop_ns: int
+
+    def holds(self, device: str, time_ns: int) -> bool:
+        """Whether an event of the device at this time falls into the span."""
+        return device == self.device and self.start_ns <= time_ns < self.stop_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +125,12 @@ class Registry:
     """
 
     def __init__(self, path: Path | str, quarantine_events: int = 1_000_000) -> None:
-        self._database = Database(Path(path), _SCHEMA, version=1)
+        self._database = Database(Path(path), SCHEMA, SCHEMA_VERSION)
         self._cap = quarantine_events
         self._kept = quarantine_events  # an upper bound: counted again where it reaches the cap
         self._version: tuple[int, int] | None = None
         self._spans: dict[str, tuple[list[int], list[str | None]]] = {}
+        self._erased: frozenset[str] = frozenset()
 
     async def add_patient(self, label: str = "") -> str:
         """Add a patient and return the new random id: 'p' and 12 hexadecimal digits."""
@@ -120,24 +156,9 @@ class Registry:
         RegistryError
             An unknown patient, or a device name that the wire does not allow.
         """
-        try:
-            wire.parse_topic(wire.topic(device, "events"))
-        except wire.WireError as error:
-            raise RegistryError(f"device {device!r}: {error}") from None
-
-        def insert(connection: sqlite3.Connection) -> Assignment:
-            if patient is not None and not _exists(connection, "patients", "patient", patient):
-                raise RegistryError(f"no patient {patient!r}; `heelfirst patients list` shows them")
-            since = since_ns
-            if since is None:
-                since = (
-                    time.time_ns() if _exists(connection, "assignments", "device", device) else 0
-                )
-            row = (device, since, patient)
-            connection.execute("insert or replace into assignments values (?, ?, ?)", row)
-            return Assignment(*row)
-
-        assignment = await self._database.run(insert)
+        assignment = await self._database.run(
+            lambda connection: assign_device(connection, device, patient, since_ns)
+        )
         self._version = None
         return assignment
 
@@ -145,8 +166,11 @@ class Registry:
         """Return all patients, the oldest first, each with the devices that are theirs now."""
 
         def select(connection: sqlite3.Connection) -> list[Patient]:
-            rows = connection.execute("select * from patients order by created_ns, patient")
-            worn = _worn_now(connection)
+            rows = connection.execute(
+                "select * from patients where patient not in (select patient from erased) "
+                "order by created_ns, patient"
+            )
+            worn = worn_now(connection, time.time_ns())
             return [
                 Patient(patient, label, created_ns, tuple(worn.get(patient, ())))
                 for patient, label, created_ns in rows.fetchall()
@@ -174,6 +198,8 @@ class Registry:
             if version == self._version:
                 return None
             self._version = version
+            erased = connection.execute("select patient from erased")
+            self._erased = frozenset(patient for (patient,) in erased)
             return connection.execute("select * from assignments order by since_ns").fetchall()
 
         rows = await self._database.read(select)
@@ -188,10 +214,11 @@ class Registry:
         return changed
 
     def patient_of(self, device: str, time_ns: int) -> str | None:
-        """Return whose event this is, as of the last `refresh`; None: nobody's."""
+        """Return whose event this is, as of the last `refresh`; None: nobody's; or `ERASED`."""
         since, patients = self._spans.get(device, ((), ()))
         index = bisect.bisect_right(since, time_ns) - 1
-        return patients[index] if index >= 0 else None
+        patient = patients[index] if index >= 0 else None
+        return ERASED if patient in self._erased else patient
 
     async def quarantine(self, events: Sequence[Quarantined]) -> bool:
         """Keep the events; True: all are on disk. False: there is no room, none was kept."""
@@ -240,6 +267,48 @@ class Registry:
 
         await self._database.run(delete)
 
+    async def bury(self, patient: str, now_ns: int) -> list[Span]:
+        """Set a tombstone: from now on the patient's events are dropped, also late ones.
+
+        The label goes, devices worn now belong to nobody. Returns which devices were the patient's,
+        and when. Safe to repeat.
+
+        Raises
+        ------
+        RegistryError
+            An unknown patient.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[Span]:
+            if not _exists(connection, "erased", "patient", patient):
+                check_patient(connection, patient)
+                for device in worn_now(connection, now_ns).get(patient, ()):
+                    assign_device(connection, device, None, now_ns)
+                connection.execute("update patients set label = '' where patient = ?", (patient,))
+                connection.execute("insert into erased values (?, ?, null)", (patient, now_ns))
+            return _spans_of(connection, patient)
+
+        spans = await self._database.run(work)
+        self._version = None
+        return spans
+
+    async def buried(self, patient: str, done_ns: int) -> None:
+        """Note that an erasure is complete."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            sql = "update erased set done_ns = ? where patient = ? and done_ns is null"
+            connection.execute(sql, (done_ns, patient))
+
+        await self._database.run(work)
+
+    async def tombstones(self) -> dict[str, int | None]:
+        """Return the erased patients, each with when that was complete [ns]; None: it is not."""
+
+        def select(connection: sqlite3.Connection) -> dict[str, int | None]:
+            return dict(connection.execute("select patient, done_ns from erased").fetchall())
+
+        return await self._database.read(select)
+
     async def close(self) -> None:
         """Close the file."""
         await self._database.close()
@@ -266,11 +335,60 @@ def _exists(connection: sqlite3.Connection, table: str, column: str, value: str)
     return connection.execute(sql, (value,)).fetchone() is not None
 
 
-def _worn_now(connection: sqlite3.Connection) -> dict[str, list[str]]:
+_FOREVER_NS: Final = 2**63 - 1
+
+
+def _spans_of(connection: sqlite3.Connection, patient: str) -> list[Span]:
+    spans: list[Span] = []
+    rows = connection.execute("select * from assignments order by device, since_ns").fetchall()
+    for (device, since_ns, owner), after in zip(rows, [*rows[1:], None], strict=True):
+        if owner == patient:
+            has_next = after is not None and after[0] == device
+            spans.append(Span(device, since_ns, after[1] if has_next else _FOREVER_NS))
+    return spans
+
+
+def check_patient(connection: sqlite3.Connection, patient: str) -> None:
+    """Raise `RegistryError`, naming the nearest known one, where there is no such patient."""
+    if _exists(connection, "erased", "patient", patient):
+        raise RegistryError(f"{patient} was erased: only the tombstone is left")
+    if _exists(connection, "patients", "patient", patient):
+        return
+    known = [row[0] for row in connection.execute("select patient from patients")]
+    close = difflib.get_close_matches(patient, known, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    raise RegistryError(f"no patient {patient!r}; {hint}`heelfirst patients list` shows them")
+
+
+def label_of(connection: sqlite3.Connection, patient: str) -> str:
+    """Return a patient's label, to be kept out of what leaves the registry."""
+    row = connection.execute("select label from patients where patient = ?", (patient,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def assign_device(
+    connection: sqlite3.Connection, device: str, patient: str | None, since_ns: int | None
+) -> Assignment:
+    """Write an assignment within the caller's transaction; see `Registry.assign`."""
+    try:
+        wire.parse_topic(wire.topic(device, "events"))
+    except wire.WireError as error:
+        raise RegistryError(f"device {device!r}: {error}") from None
+    if patient is not None:
+        check_patient(connection, patient)
+    since = since_ns
+    if since is None:
+        since = time.time_ns() if _exists(connection, "assignments", "device", device) else 0
+    row = (device, since, patient)
+    connection.execute("insert or replace into assignments values (?, ?, ?)", row)
+    return Assignment(*row)
+
+
+def worn_now(connection: sqlite3.Connection, now_ns: int) -> dict[str, list[str]]:
+    """Return the devices that each patient wears now; under "" those that nobody wears."""
     sql = "select device, patient from assignments where since_ns <= ? order by since_ns"
-    latest: dict[str, str | None] = dict(connection.execute(sql, (time.time_ns(),)).fetchall())
+    latest: dict[str, str | None] = dict(connection.execute(sql, (now_ns,)).fetchall())
     worn: dict[str, list[str]] = {}
     for device, patient in sorted(latest.items()):
-        if patient is not None:
-            worn.setdefault(patient, []).append(device)
+        worn.setdefault(patient or "", []).append(device)
     return worn

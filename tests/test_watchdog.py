@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from edge_tools import PROFILE, ListSource, walk
 
-from edge.watchdog import CountedSource, Stage, Watchdog, notify, watchdog_s
+from heelfirst.watchdog import CountedSource, Stage, Watchdog, notify, watchdog_s
 from hw.clock import VirtualClock
 from hw.replay import Replay
 

@@ -35,6 +35,7 @@ from edge.wire.events import (
 from edge.wire.messages import (
     MAX_MESSAGE_BYTES,
     VERSION,
+    WEEK,
     Batch,
     Command,
     Dose,
@@ -47,6 +48,7 @@ from edge.wire.messages import (
     Status,
     Targets,
     Thresholds,
+    Weekday,
 )
 from edge.wire.types import DeviceId, ExerciseName, Orthosis, Side, WireError
 
@@ -54,6 +56,7 @@ __all__ = [
     "MAX_MESSAGE_BYTES",
     "PREFIX",
     "VERSION",
+    "WEEK",
     "Acknowledge",
     "Alert",
     "Batch",
@@ -86,6 +89,7 @@ __all__ = [
     "ToeDrag",
     "Wear",
     "Wearing",
+    "Weekday",
     "WireError",
     "decode",
     "encode",

@@ -24,6 +24,7 @@ from edge.wire.types import (
 __all__ = [
     "MAX_MESSAGE_BYTES",
     "VERSION",
+    "WEEK",
     "Batch",
     "Command",
     "Dose",
@@ -36,6 +37,7 @@ __all__ = [
     "Status",
     "Targets",
     "Thresholds",
+    "Weekday",
 ]
 
 VERSION: Literal[1] = 1
@@ -137,6 +139,8 @@ class OrthosisSpan(Struct, frozen=True, kw_only=True):
     """What holds the foot up, by the therapist, from `since_ns` until the next span of the side."""
 
     since_ns: TimeNs
+    until_ns: TimeNs | None = None
+    """It ends earlier than the next one begins; null: it does not."""
     side: Side | None = None
     orthosis: Orthosis
 

@@ -31,6 +31,13 @@ SERVICE_RIGHTS: Final[dict[str, Rights]] = {
         ("write", f"{PREFIX}/+/receipt"),
         ("write", f"{PREFIX}/+/config"),
         ("write", f"{PREFIX}/+/command"),
+        ("write", f"{PREFIX}/+/home"),
+        ("write", "homeassistant/device/+/config"),
+    ),
+    "home": (
+        ("read", f"{PREFIX}/+/status"),
+        ("read", f"{PREFIX}/+/home"),
+        ("read", "homeassistant/device/+/config"),
     ),
     "monitor": (
         ("read", f"{PREFIX}/+/status"),

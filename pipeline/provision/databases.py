@@ -3,8 +3,8 @@
     account      rights
     ingest       writes the raw database
     dashboards   reads the raw database
-    daily        reads the database of daily rollups
-    rollups      reads raw, writes daily: the one account that needs two
+    daily        reads the database of the rollups
+    rollups      reads raw, reads and writes the rollups: the one account that needs two
 
 InfluxDB 1.x has users with passwords, 2.x tokens scoped to buckets. The secrets are made here (2.x:
 by the server), go into files of mode 0600 and nowhere else: not on the screen, not into a log, not
@@ -24,7 +24,15 @@ from urllib.parse import urlencode
 from pipeline.provision.errors import ServerError
 from pipeline.provision.files import make_private_folder, read_secret, write_secret
 
-__all__ = ["ACCOUNTS", "Account", "make_admin", "make_tokens", "make_users"]
+__all__ = [
+    "ACCOUNTS",
+    "Account",
+    "influxql",
+    "make_admin",
+    "make_tokens",
+    "make_users",
+    "quoted",
+]
 
 Right = Literal["read", "write"]
 Database = Literal["raw", "daily"]
@@ -43,18 +51,26 @@ ACCOUNTS: Final = (
     Account("ingest", (("write", "raw"),)),
     Account("dashboards", (("read", "raw"),)),
     Account("daily", (("read", "daily"),)),
-    Account("rollups", (("read", "raw"), ("write", "daily"))),
+    Account("rollups", (("read", "raw"), ("read", "daily"), ("write", "daily"))),
 )
 
 
-def _quoted(name: str) -> str:
-    """Return an InfluxQL identifier."""
+def quoted(name: str) -> str:
+    """Return a name as an InfluxQL identifier."""
     escaped = name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
-def _influxql(url: str, statement: str, user: str, password: str) -> dict[str, Any]:
-    """Run one statement, in the body and not in the address, which servers write into logs."""
+def influxql(url: str, statement: str, user: str, password: str) -> dict[str, Any]:
+    """Return the result of one statement of InfluxDB 1.x.
+
+    It goes in the body and not in the address, which servers write into logs.
+
+    Raises
+    ------
+    ServerError
+        No answer, or a status that is not 200; what the statement itself did wrong is in `error`.
+    """
     headers = {}
     if user:
         pair = base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -77,7 +93,7 @@ def _influxql(url: str, statement: str, user: str, password: str) -> dict[str, A
 
 
 def _run(url: str, statement: str, user: str, password: str) -> None:
-    error = _influxql(url, statement, user, password).get("error")
+    error = influxql(url, statement, user, password).get("error")
     if error:
         words = statement.partition(" WITH PASSWORD ")[0].partition(" = ")[0]
         raise ServerError(f"{url} refused {words}: {error}")
@@ -95,7 +111,7 @@ def make_admin(url: str, folder: Path, name: str = "admin") -> Path:
     """
     make_private_folder(folder)
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
-    statement = f"CREATE USER {_quoted(name)} WITH PASSWORD '{password}' WITH ALL PRIVILEGES"
+    statement = f"CREATE USER {quoted(name)} WITH PASSWORD '{password}' WITH ALL PRIVILEGES"
     _run(url, statement, "", "")
     path = folder / f"influx1-{name}.password"
     write_secret(path, password.encode())
@@ -103,11 +119,14 @@ def make_admin(url: str, folder: Path, name: str = "admin") -> Path:
 
 
 def _grants(account: Account, databases: dict[Database, str]) -> Iterator[str]:
-    name = _quoted(account.name)
+    name = quoted(account.name)
     for database in databases.values():
-        yield f"REVOKE ALL ON {_quoted(database)} FROM {name}"
-    for right, database_key in account.rights:
-        yield f"GRANT {right.upper()} ON {_quoted(databases[database_key])} TO {name}"
+        yield f"REVOKE ALL ON {quoted(database)} FROM {name}"
+    for key, database in databases.items():
+        rights = [right.upper() for right, of in account.rights if of == key]
+        if rights:  # a second GRANT would take the place of the first
+            right = rights[0] if len(rights) == 1 else "ALL"
+            yield f"GRANT {right} ON {quoted(database)} TO {name}"
 
 
 def make_users(
@@ -135,8 +154,8 @@ def make_users(
     password = read_secret(admin_file).decode()
     databases: dict[Database, str] = {"raw": raw, "daily": daily}
     for database in databases.values():
-        _run(url, f"CREATE DATABASE {_quoted(database)}", admin, password)
-    known = _influxql(url, "SHOW USERS", admin, password)["series"][0].get("values", [])
+        _run(url, f"CREATE DATABASE {quoted(database)}", admin, password)
+    known = influxql(url, "SHOW USERS", admin, password)["series"][0].get("values", [])
     paths = {}
     for account in accounts:
         exists = any(row[0] == account.name for row in known)
@@ -151,8 +170,8 @@ def make_users(
 
 def _set_password(name: str, secret: str, *, exists: bool) -> str:
     if exists:
-        return f"SET PASSWORD FOR {_quoted(name)} = '{secret}'"
-    return f"CREATE USER {_quoted(name)} WITH PASSWORD '{secret}'"
+        return f"SET PASSWORD FOR {quoted(name)} = '{secret}'"
+    return f"CREATE USER {quoted(name)} WITH PASSWORD '{secret}'"
 
 
 def make_tokens(

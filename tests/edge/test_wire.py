@@ -226,7 +226,11 @@ MESSAGES: dict[str, wire.Batch | wire.Receipt | wire.Status | wire.Setup | wire.
             ),
             wire.Dose(exercise="heel_walk", sets=3, seconds=25.0, days=("mon", "wed", "fri")),
         ),
-        orthoses=(wire.OrthosisSpan(since_ns=TIME_NS, side="left", orthosis="afo"),),
+        orthoses=(
+            wire.OrthosisSpan(
+                since_ns=TIME_NS, until_ns=TIME_NS + 10**9, side="left", orthosis="afo"
+            ),
+        ),
         share_raw_until_ns=TIME_NS,
     ),
     "command": wire.Command(

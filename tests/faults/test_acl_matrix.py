@@ -27,35 +27,47 @@ from pipeline.provision.authority import key_pem, new_key
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 
-ROLES = ("insole-1", "insole-2", "service.pipeline", "service.pipeline-2", "service.monitor")
+ROLES = (
+    "insole-1",
+    "insole-2",
+    "service.pipeline",
+    "service.pipeline-2",
+    "service.monitor",
+    "service.home",
+)
 INTRUDERS = ("insole-9", "+", "#", "service.unknown/..")
 """Certificates that the authority does not give: a barred device's, and telling names."""
 
 TABLE = """
-topic                                   insole-1 insole-2 pipeline pipeline-2 monitor
-heelfirst/v1/insole-1/events               w        -        r         r         -
-heelfirst/v1/insole-1/status               w        -        r         r         r
-heelfirst/v1/insole-1/receipt              r        -        w         w         -
-heelfirst/v1/insole-1/config               r        -        w         w         -
-heelfirst/v1/insole-1/command              r        -        w         w         -
-heelfirst/v1/insole-2/events               -        w        r         r         -
-heelfirst/v1/insole-2/status               -        w        r         r         r
-heelfirst/v1/insole-2/receipt              -        r        w         w         -
-heelfirst/v1/insole-2/config               -        r        w         w         -
-heelfirst/v1/insole-2/command              -        r        w         w         -
-heelfirst/v1/insole-9/events               -        -        r         r         -
-heelfirst/v1/insole-9/config               -        -        w         w         -
-heelfirst/v1/service.pipeline/events       -        -        -         r         -
-heelfirst/v1/service.pipeline/receipt      -        -        -         w         -
-heelfirst/v1/service.monitor/status        -        -        r         r         -
-heelfirst/v1/insole-1                      -        -        -         -         -
-heelfirst/v1/insole-1/events/deeper        -        -        -         -         -
-heelfirst/v1/insole-1/other                -        -        -         -         -
-heelfirst/v1//events                       -        -        r         r         -
-heelfirst/v2/insole-1/events               -        -        -         -         -
-heelfirst                                  -        -        -         -         -
-elsewhere                                  -        -        -         -         -
-/heelfirst/v1/insole-1/events              -        -        -         -         -
+topic                                   insole-1 insole-2 pipeline pipeline-2 monitor home
+heelfirst/v1/insole-1/events               w        -        r         r         -        -
+heelfirst/v1/insole-1/status               w        -        r         r         r        r
+heelfirst/v1/insole-1/receipt              r        -        w         w         -        -
+heelfirst/v1/insole-1/config               r        -        w         w         -        -
+heelfirst/v1/insole-1/command              r        -        w         w         -        -
+heelfirst/v1/insole-2/events               -        w        r         r         -        -
+heelfirst/v1/insole-2/status               -        w        r         r         r        r
+heelfirst/v1/insole-2/receipt              -        r        w         w         -        -
+heelfirst/v1/insole-2/config               -        r        w         w         -        -
+heelfirst/v1/insole-2/command              -        r        w         w         -        -
+heelfirst/v1/insole-9/events               -        -        r         r         -        -
+heelfirst/v1/insole-9/config               -        -        w         w         -        -
+heelfirst/v1/service.pipeline/events       -        -        -         r         -        -
+heelfirst/v1/service.pipeline/receipt      -        -        -         w         -        -
+heelfirst/v1/service.monitor/status        -        -        r         r         -        r
+heelfirst/v1/insole-1                      -        -        -         -         -        -
+heelfirst/v1/insole-1/events/deeper        -        -        -         -         -        -
+heelfirst/v1/insole-1/other                -        -        -         -         -        -
+heelfirst/v1//events                       -        -        r         r         -        -
+heelfirst/v2/insole-1/events               -        -        -         -         -        -
+heelfirst                                  -        -        -         -         -        -
+elsewhere                                  -        -        -         -         -        -
+/heelfirst/v1/insole-1/events              -        -        -         -         -        -
+heelfirst/v1/insole-1/home                 -        -        w         w         -        r
+heelfirst/v1/insole-2/home                 -        -        w         w         -        r
+homeassistant/device/insole-1/config       -        -        w         w         -        r
+homeassistant/device/insole-1/state        -        -        -         -         -        -
+homeassistant/status                       -        -        -         -         -        -
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()[1:]]
 TOPICS = [row[0] for row in ROWS]

@@ -308,7 +308,7 @@ class _Session:
         if not (self._connection.broken.is_set() or net.is_silent):
             self._broker.acknowledged(delivery.mid)
 
-    async def publish(self, topic: str, payload: bytes) -> None:
-        problem = await self._broker.send(self._connection, topic, payload, False)
+    async def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
+        problem = await self._broker.send(self._connection, topic, payload, retain)
         if problem:
             raise LinkLost(problem)

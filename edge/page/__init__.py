@@ -1,0 +1,1 @@
+"""The patient's page on the Pi; `edge.page.server.build_page` puts it together."""
