@@ -5,16 +5,19 @@ Secrets never stand in the file: it names the file that holds them, or they come
 environment.
 """
 
+import zoneinfo
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from edge import settings
 from edge.settings import (
     BROKER_PASSWORD_VARIABLE,
+    LogConfig,
+    MetricsConfig,
     Problem,
     Section,
     TlsConfig,
@@ -28,10 +31,13 @@ __all__ = [
     "STORE_PASSWORD_VARIABLE",
     "STORE_TOKEN_VARIABLE",
     "BrokerConfig",
+    "CareConfig",
     "DeadLetterConfig",
     "IngestConfig",
+    "NotifyConfig",
     "PipelineConfig",
     "RegistryConfig",
+    "RollupConfig",
     "StoreConfig",
     "TlsConfig",
     "load",
@@ -43,6 +49,7 @@ STORE_PASSWORD_VARIABLE = "HEELFIRST_STORE_PASSWORD"
 
 _SAMPLE = "pipeline/sample.toml"
 Positive = Annotated[float, Meta(gt=0)]
+TimeOfDay = Annotated[str, Meta(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")]
 ShareGroup = Annotated[str, Meta(pattern=r"^[^/+#$]*$")]
 
 
@@ -150,6 +157,27 @@ class RegistryConfig(Section, frozen=True):
     quarantine_events: Annotated[int, Meta(ge=0)] = 1_000_000
 
 
+class CareConfig(Section, frozen=True):
+    """What is set for patients, and how it reaches their devices.
+
+    Attributes
+    ----------
+    zone : str
+        The clinic's time zone such as "Europe/Berlin", for patients without one of their own.
+    poll_s : float
+        What the command line changed is looked for so often [s].
+    """
+
+    zone: Annotated[str, Meta(min_length=1)] = "UTC"
+    poll_s: Annotated[float, Meta(ge=0.1, le=60)] = 2.0
+
+    def problems(self, at: str) -> Iterator[Problem]:
+        """Yield a time zone that is none."""
+        if self.zone not in zoneinfo.available_timezones():
+            remedy = 'Give one such as "Europe/Berlin" (timedatectl list-timezones)'
+            yield Problem(f"{at}zone", f"no such time zone: {self.zone}", remedy)
+
+
 class DeadLetterConfig(Section, frozen=True):
     """What can never be stored.
 
@@ -184,14 +212,148 @@ class IngestConfig(Section, frozen=True):
     max_events: Annotated[int, Meta(ge=1, le=100_000)] = 5000
 
 
+class RollupConfig(Section, frozen=True):
+    """Where hours and days go that the pipeline computes: beside the events, apart from them.
+
+    The kind of store, its address and whatever is left empty here are those of [store].
+
+    Attributes
+    ----------
+    path : str
+        The file of "sqlite".
+    database, username, password_file : str
+        Of "influx1": an account that reads the events and reads and writes the rollups.
+    bucket, token_file : str
+        Of "influx2": the same.
+    touched : str
+        The SQLite file that knows which hours have to be looked at.
+    every_s : float
+        The same day is made anew at most this often [s].
+    """
+
+    path: Annotated[str, Meta(min_length=1)] = "/var/lib/heelfirst/rollups.db"
+    database: Annotated[str, Meta(min_length=1)] = "gait_rollups"
+    username: str = ""
+    password_file: str = ""
+    bucket: Annotated[str, Meta(min_length=1)] = "gait_rollups"
+    token_file: str = ""
+    touched: Annotated[str, Meta(min_length=1)] = "/var/lib/heelfirst/touched.db"
+    every_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0
+
+    def source(self, store: StoreConfig) -> StoreConfig:
+        """Return how the rollups' account reads the events."""
+        return structs.replace(
+            store,
+            username=self.username or store.username,
+            password_file=self.password_file or store.password_file,
+            token_file=self.token_file or store.token_file,
+        )
+
+    def target(self, store: StoreConfig) -> StoreConfig:
+        """Return where the rollups are kept."""
+        return structs.replace(
+            self.source(store), path=self.path, database=self.database, bucket=self.bucket
+        )
+
+
+class NotifyConfig(Section, frozen=True):
+    """Who is told of alerts, when, and how they acknowledge; see pipeline/notify/policy.py.
+
+    Attributes
+    ----------
+    path : str
+        The SQLite file: what is open, what is to be sent.
+    recipients : str
+        The folder of address files, each mode 0600; empty: nobody is told.
+    key_file : str
+        The key that signs links, made where missing, mode 0600.
+    link : str
+        Address under which people reach the acknowledgement page, such as
+        https://clinic.example/alerts; empty: messages hold no link.
+    link_hours : float
+        How long a link works.
+    host, port : str, int
+        Where the page is served; port 0: nowhere. Beyond loopback put TLS in front of it.
+    zone : str
+        IANA time zone of the clinic, and of patients for whom none is set.
+    quiet_from, quiet_to : str
+        "HH:MM" in the patient's zone: only high priority pages; both empty: no quiet hours.
+    group_s, escalate_min, repeat_h, cooldown_h, most_per_day, late_min
+        As in reliability: grouping, then the caregiver, repeats, pauses, pages a day, too late.
+    snooze_min : float
+        What the button puts an alert off by.
+    silent_min : float
+        A device that says nothing for so long raises a technical alarm; 0: never.
+    """
+
+    path: Annotated[str, Meta(min_length=1)] = "/var/lib/heelfirst/notify.db"
+    recipients: str = "/etc/heelfirst/recipients"
+    key_file: Annotated[str, Meta(min_length=1)] = "/var/lib/heelfirst/acknowledge.key"
+    link: str = ""
+    link_hours: Positive = 48.0
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    zone: str = "UTC"
+    quiet_from: TimeOfDay = "22:00"
+    quiet_to: TimeOfDay = "07:00"
+    group_s: Annotated[float, Meta(ge=0, le=600)] = 30.0
+    escalate_min: Annotated[float, Meta(ge=0, le=1440)] = 10.0
+    repeat_h: Annotated[float, Meta(gt=0, le=72)] = 4.0
+    cooldown_h: Annotated[float, Meta(ge=0, le=72)] = 2.0
+    most_per_day: Annotated[int, Meta(ge=1, le=50)] = 3
+    late_min: Annotated[float, Meta(gt=0, le=1440)] = 30.0
+    snooze_min: Annotated[float, Meta(gt=0, le=1440)] = 30.0
+    silent_min: Annotated[float, Meta(ge=0, le=1440)] = 30.0
+
+    def problems(self, at: str) -> Iterator[Problem]:
+        """Yield a zone, quiet hours or an address that cannot be."""
+        try:
+            zoneinfo.ZoneInfo(self.zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            remedy = 'Give one such as "Europe/Berlin" (timedatectl list-timezones)'
+            yield Problem(f"{at}zone", f"no such time zone: {self.zone}", remedy)
+        if bool(self.quiet_from) != bool(self.quiet_to):
+            remedy = "Give both times of day, or leave both empty for no quiet hours"
+            yield Problem(f"{at}quiet_to", "does not make quiet hours", remedy)
+        if self.link and not self.link.startswith(("https://", "http://")):
+            remedy = "Write it as https://clinic.example/alerts"
+            yield Problem(f"{at}link", f"{self.link!r} is not an http(s) address", remedy)
+
+
+class HomeAssistantConfig(Section, frozen=True):
+    """Home Assistant's MQTT discovery, for one home.
+
+    Attributes
+    ----------
+    enabled : bool
+        Publish it, over the pipeline's own connection.
+    prefix : str
+        Home Assistant's discovery prefix.
+    """
+
+    enabled: bool = False
+    prefix: Annotated[str, Meta(pattern=r"^[^/#+]+(/[^/#+]+)*$")] = "homeassistant"
+
+
 class PipelineConfig(Section, frozen=True):
     """Everything the pipeline can be told."""
 
     broker: BrokerConfig = BrokerConfig()
     store: StoreConfig = StoreConfig()
     registry: RegistryConfig = RegistryConfig()
+    care: CareConfig = CareConfig()
     deadletter: DeadLetterConfig = DeadLetterConfig()
     ingest: IngestConfig = IngestConfig()
+    notify: NotifyConfig = NotifyConfig()
+    rollups: RollupConfig = RollupConfig()
+    homeassistant: HomeAssistantConfig = HomeAssistantConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    log: LogConfig = LogConfig()
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal of exports, erasures, changed thresholds and acknowledgements."""
+        return Path(self.registry.path).with_name("journal.jsonl")
 
 
 def load(path: Path) -> PipelineConfig:

@@ -29,10 +29,12 @@ def _table(name: str, sided: bool, **types: str) -> Measurement:
 _SPAN: Final = {
     "int": (
         "steps strides valid_swings known_strikes heel_first flat toe_first drags near_trips "
-        "pitch_strides clearance_strides bouts cues_given cues_suppressed"
+        "pitch_strides clearance_strides length_strides double_support_strides risk_strides "
+        "bouts symmetry_bouts cv_bouts cues_given cues_suppressed "
+        "strides_tallied strides_received"
     ),
     "float": (
-        "worn_s walking_s sitting_s trip_risk_minutes trip_risk_median "
+        "worn_s walking_s sitting_s trip_risk_minutes trip_risk_known_minutes trip_risk_median "
         "heel_first_percent flat_percent toe_first_percent drags_per_100_swings "
         "pitch_at_contact_median_deg pitch_at_contact_spread_deg "
         "clearance_median_mm clearance_p10_mm clearance_spread_mm clearance_under_10mm_percent "
@@ -42,9 +44,14 @@ _SPAN: Final = {
     ),
     "str": "orthosis",
 }
-"""`*_spread_*` is the interquartile range; `completeness_percent` is of strides received among
-those the device tallied; `orthosis` names the one worn for most strides. worn_s, walking_s,
-bouts, cadence, speed, double support, symmetry, cues (by the side cued), near_trips (by side)."""
+"""What each name counts, and over what it is a share, says `pipeline.rollup.strides`.
+
+`*_spread_*` is the interquartile range. `completeness_percent` is of `strides_received` among
+`strides_tallied`, over the clock hours that the device tallied. `trip_risk_minutes` are those at
+the level high, of `trip_risk_known_minutes` at any level. `orthosis` names the one worn for most
+strides. worn_s, walking_s, sitting_s, bouts, cadence, double support, symmetry and stride-time CV
+are of the side both; cues are counted by the side cued, near-trips by side.
+"""
 
 _BASELINE: Final = (
     " heel_first_baseline_low_percent heel_first_baseline_high_percent "
@@ -52,9 +59,23 @@ _BASELINE: Final = (
     "pitch_baseline_low_deg pitch_baseline_high_deg"
 )
 """Mean less and plus two standard deviations over the baseline's days; left out before them."""
+_DAILY_TYPES: Final = {
+    **_SPAN,
+    "int": _SPAN["int"] + " baseline_days",
+    "float": _SPAN["float"] + _BASELINE,
+}
 
 _HOURLY: Final = _table("hourly", sided=True, **_SPAN)
-_DAILY: Final = _table("daily", sided=True, **{**_SPAN, "float": _SPAN["float"] + _BASELINE})
+_DAILY: Final = _table("daily", sided=True, **_DAILY_TYPES)
+
+_DAY_HOURS: Final = _table(
+    "day_hours",
+    sided=True,
+    int=" ".join(f"{what}_h{hour:02}" for what in ("valid_swings", "drags") for hour in range(24)),
+)
+"""One local day by its hours, h07 = 07:00 to 08:00 (an hour that comes twice is summed). Hours
+without a valid swing are left out, so that a heat map tells no walking from no drag; InfluxQL
+cannot sort times by their hour."""
 
 _COMPLETENESS: Final = _table(
     "completeness",
@@ -63,9 +84,10 @@ _COMPLETENESS: Final = _table(
         "strides_tallied strides_received valid_swings samples samples_lost gaps events_lost "
         "hours_tallied"
     ),
-    float="worn_s gap_s received_percent samples_received_percent",
+    float="tallied_s worn_s gap_s received_percent samples_received_percent",
 )
-"""Per device and day: what the device counted against what arrived. No tally: no percentage."""
+"""Per device and day: what the device counted against what arrived; `strides_received` are those
+of the `hours_tallied`, `tallied_s` is how long the device ran. No tally: no percentage."""
 
 _EXERCISES: Final = ("ankle_dorsiflexion", "heel_walk", "toe_taps", "step_ups")
 _PROGRAMME: Final = _table(
@@ -79,7 +101,8 @@ _PROGRAMME: Final = _table(
     float=" ".join(f"{name}_{what}" for name in _EXERCISES for what in ("seconds", "quality"))
     + " done_percent",
 )
-"""Per patient and day. Done is counted up to what is prescribed; nothing prescribed: no percent."""
+"""Per patient and day. Done is counted up to what is prescribed; nothing prescribed: no percent.
+A day without any sign of the device has what was prescribed alone: nobody saw what was done."""
 
 _MARK: Final = _table("mark", sided=False, str="what title text")
 """A change of orthosis or programme, or a note: what is orthosis, programme or note."""
@@ -89,6 +112,6 @@ _ALARMS: Final = _table(
 )
 """How many alerts of a patient are open, at each change; severity 0 none .. 3 high."""
 
-DERIVED: Final = (_HOURLY, _DAILY, _COMPLETENESS, _PROGRAMME, _MARK, _ALARMS)
-ROLLED_UP: Final = frozenset({"hourly", "daily", "completeness", "programme", "mark"})
+DERIVED: Final = (_HOURLY, _DAILY, _DAY_HOURS, _COMPLETENESS, _PROGRAMME, _MARK, _ALARMS)
+ROLLED_UP: Final = frozenset({"hourly", "daily", "day_hours", "completeness", "programme", "mark"})
 """The measurements of the rollups' database."""

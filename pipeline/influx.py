@@ -18,13 +18,22 @@ import base64
 import email.utils
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 import aiohttp
 import msgspec
 
 from pipeline.errors import PointError, Refusal, StoreRefused, StoreUnavailable
-from pipeline.points import TAGS, Point, as_row, check_point, encode_point, measurement
+from pipeline.points import (
+    TAGS,
+    Point,
+    as_row,
+    check_point,
+    encode_point,
+    measurement,
+    narrowed,
+)
 
 __all__ = ["InfluxStore", "PointsRejected", "Server", "Version1", "Version2"]
 
@@ -49,6 +58,11 @@ class Server(Protocol):
 
     async def query(self, influxql: str) -> list[dict[str, Any]]:
         """Return the series of one statement, times in ns; raise `StoreUnavailable`."""
+
+    async def remove(
+        self, measurement: str | None, patient: str, start_ns: int, stop_ns: int
+    ) -> None:
+        """Remove points of start_ns <= time < stop_ns; raise `StoreUnavailable`."""
 
     async def check(self) -> str:
         """Return one line on what it is; raise `StoreUnavailable` with a remedy."""
@@ -110,11 +124,13 @@ class _Http:
             raise _answer(f"{self.url}{path}", response.status, retry_after, text)
         return response, body
 
-    async def query(self, database: str, influxql: str) -> list[dict[str, Any]]:
+    async def query(
+        self, database: str, influxql: str, method: str = "GET"
+    ) -> list[dict[str, Any]]:
         """Return the series of one InfluxQL statement, times in nanoseconds."""
         params = {"db": database, "q": influxql, "epoch": "ns"}
         try:
-            _, body = await self.request("GET", "/query", params)
+            _, body = await self.request(method, "/query", params)
         except PointsRejected as error:
             raise StoreUnavailable(f"{self.url}/query refused {influxql!r}: {error}") from None
         result = msgspec.json.decode(body)["results"][0]
@@ -128,6 +144,20 @@ class _Http:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _literal(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _of_patient(patient: str, start_ns: int, stop_ns: int) -> str:
+    return f'"patient" = {_literal(patient)} AND time >= {start_ns} AND time < {stop_ns}'
+
+
+def _rfc3339(time_ns: int) -> str:
+    moment = datetime.fromtimestamp(time_ns // 10**9, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ns % 10**9:09d}Z"
 
 
 def unreachable(url: str, error: BaseException) -> StoreUnavailable:
@@ -162,6 +192,14 @@ class Version1:
     async def query(self, influxql: str) -> list[dict[str, Any]]:
         """See `Server.query`."""
         return await self._http.query(self._database, influxql)
+
+    async def remove(
+        self, measurement: str | None, patient: str, start_ns: int, stop_ns: int
+    ) -> None:
+        """See `Server.remove`."""
+        source = "/.*/" if measurement is None else f'"{measurement}"'
+        where = _of_patient(patient, start_ns, stop_ns)
+        await self._http.query(self._database, f"DELETE FROM {source} WHERE {where}", "POST")
 
     async def check(self) -> str:
         """See `Server.check`."""
@@ -219,6 +257,23 @@ class Version2:
     async def query(self, influxql: str) -> list[dict[str, Any]]:
         """See `Server.query`."""
         return await self._http.query(self._bucket, influxql)
+
+    async def remove(
+        self, measurement: str | None, patient: str, start_ns: int, stop_ns: int
+    ) -> None:
+        """See `Server.remove`; the last nanosecond is named, since `stop` is included."""
+        if not patient.isalnum():
+            raise PointError(f"{patient!r} is no patient's pseudonym: nothing is removed")
+        predicate = f'patient="{patient}"'
+        if measurement is not None:
+            predicate = f'_measurement="{measurement}" AND {predicate}'
+        span = {"start": _rfc3339(start_ns), "stop": _rfc3339(stop_ns - 1)}
+        body = msgspec.json.encode({**span, "predicate": predicate})
+        params = {"bucket": self._bucket, "org": self._org}
+        try:
+            await self._http.request("POST", "/api/v2/delete", params, body)
+        except PointsRejected as error:
+            raise StoreUnavailable(f"{self._http.url}/api/v2/delete refused: {error}") from None
 
     async def check(self) -> str:
         """See `Server.check`."""
@@ -283,15 +338,22 @@ class InfluxStore:
             await self._write(lines[middle:], refusals)
 
     async def read(
-        self, name: str, *, patient: str | None = None, start_ns: int, stop_ns: int
+        self,
+        name: str,
+        *,
+        patient: str | None = None,
+        start_ns: int,
+        stop_ns: int,
+        fields: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
         """Return the rows of a measurement; raises as `Store.read`."""
-        table = measurement(name)
+        table = narrowed(measurement(name), fields)
         where = f"time >= {start_ns} AND time < {stop_ns}"
         if patient is not None:
-            literal = patient.replace("\\", "\\\\").replace("'", "\\'")
-            where = f"\"patient\" = '{literal}' AND {where}"
-        series = await self._server.query(f'SELECT * FROM "{name}" WHERE {where}')
+            where = _of_patient(patient, start_ns, stop_ns)
+        # Tags that nobody wrote yet are asked for as well: the answer has null there.
+        what = ", ".join(f'"{column}"' for column in (*fields, *TAGS)) if fields else "*"
+        series = await self._server.query(f'SELECT {what} FROM "{name}" WHERE {where}')
         rows = []
         for one in series:
             for values in one["values"]:
@@ -300,6 +362,12 @@ class InfluxStore:
                 rows.append(as_row(table, cells["time"], tags, cells))
         rows.sort(key=lambda row: (row["time_ns"], row["device"] or "", row["side"] or ""))
         return rows
+
+    async def remove(self, name: str | None, *, patient: str, start_ns: int, stop_ns: int) -> None:
+        """Remove points of a patient; raises as `Store.remove`."""
+        if name is not None:
+            measurement(name)
+        await self._server.remove(name, patient, start_ns, stop_ns)
 
     async def check(self) -> str:
         """Return version, address and database; raises as `Store.check`."""

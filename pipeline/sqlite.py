@@ -9,7 +9,15 @@ import msgspec
 
 from pipeline.database import Database
 from pipeline.errors import PointError, Refusal, StoreRefused
-from pipeline.points import Measurement, Point, as_row, check_point, encode_point, measurement
+from pipeline.points import (
+    Measurement,
+    Point,
+    as_row,
+    check_point,
+    encode_point,
+    measurement,
+    narrowed,
+)
 
 __all__ = ["SqliteStore"]
 
@@ -33,6 +41,7 @@ _READ: Final = """
 select time_ns, patient, device, side, fields from points
 where measurement = ? and time_ns >= ? and time_ns < ?
 """
+_REMOVE: Final = "delete from points where patient = ? and time_ns >= ? and time_ns < ?"
 _Values = tuple[str, str, int, str, str, str]
 
 
@@ -74,19 +83,33 @@ class SqliteStore:
             raise StoreRefused(refusals)
 
     async def read(
-        self, name: str, *, patient: str | None = None, start_ns: int, stop_ns: int
+        self,
+        name: str,
+        *,
+        patient: str | None = None,
+        start_ns: int,
+        stop_ns: int,
+        fields: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
         """Return the rows of a measurement; raises as `Store.read`."""
-        table = measurement(name)
+        table = narrowed(measurement(name), fields)
         sql, parameters = _READ, [name, start_ns, stop_ns]
         if patient is not None:
             sql, parameters = f"{sql} and patient = ?", [*parameters, patient]
         sql = f"{sql} order by time_ns, device, side"
 
         def select(connection: sqlite3.Connection) -> list[dict[str, Any]]:
-            return list(_rows(table, connection.execute(sql, parameters)))
+            rows = _rows(table, connection.execute(sql, parameters))
+            return [row for row in rows if not fields or _says_any(row, fields)]
 
         return await self._database.read(select)
+
+    async def remove(self, name: str | None, *, patient: str, start_ns: int, stop_ns: int) -> None:
+        """Remove points of a patient; raises as `Store.remove`."""
+        sql, parameters = _REMOVE, [patient, start_ns, stop_ns]
+        if name is not None:
+            sql, parameters = f"{sql} and measurement = ?", [*parameters, measurement(name).name]
+        await self._database.run(lambda connection: connection.execute(sql, parameters))
 
     async def check(self) -> str:
         """Return version, file and number of points; raises as `Store.check`."""
@@ -101,6 +124,10 @@ class SqliteStore:
     async def close(self) -> None:
         """Close the file."""
         await self._database.close()
+
+
+def _says_any(row: dict[str, Any], fields: Sequence[str]) -> bool:
+    return any(row[name] is not None for name in fields)
 
 
 def _rows(table: Measurement, cursor: sqlite3.Cursor) -> Iterator[dict[str, Any]]:

@@ -28,19 +28,43 @@ class Store(Protocol):
         """
 
     async def read(
-        self, measurement: str, *, patient: str | None = None, start_ns: int, stop_ns: int
+        self,
+        measurement: str,
+        *,
+        patient: str | None = None,
+        start_ns: int,
+        stop_ns: int,
+        fields: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
         """Return the rows with start_ns <= time < stop_ns, of one patient or of all.
 
         A row has `time_ns` (int, UTC), `patient`, `device`, `side` and every field of the
         measurement's table; what is missing is None. Ascending by time, then device and side.
+        With `fields` a row has only those, and rows that have none of them are left out: a third
+        of the time for a third of the fields.
+
+        Raises
+        ------
+        PointError
+            An unknown measurement or field.
+        StoreUnavailable
+            The store cannot be read now.
+        """
+
+    async def remove(
+        self, measurement: str | None, *, patient: str, start_ns: int, stop_ns: int
+    ) -> None:
+        """Remove one patient's points with start_ns <= time < stop_ns; None: of every measurement.
+
+        Safe to repeat. Nothing there to remove is no error.
 
         Raises
         ------
         PointError
             An unknown measurement.
         StoreUnavailable
-            The store cannot be read now.
+            Not now, or (`status` 404, 405, 501) this database cannot remove at all: InfluxDB 3
+            Core has no deletion of rows.
         """
 
     async def check(self) -> str:

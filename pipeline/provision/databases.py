@@ -134,7 +134,7 @@ def make_users(
     folder: Path,
     *,
     raw: str = "gait",
-    daily: str = "gait_daily",
+    daily: str = "gait_rollups",
     admin: str = "admin",
     admin_file: Path,
     accounts: Sequence[Account] = ACCOUNTS,
@@ -180,7 +180,7 @@ def make_tokens(
     *,
     org: str,
     raw: str = "gait",
-    daily: str = "gait_daily",
+    daily: str = "gait_rollups",
     admin_file: Path,
     accounts: Sequence[Account] = ACCOUNTS,
 ) -> dict[str, Path]:

@@ -5,11 +5,13 @@
 Starts its own mosquitto, influxd and nginx on loopback. Events are strides with every number set.
 The senders run in a process of their own, so that the CPU share is the pipeline's alone. The clock
 runs from the first message received to the last receipt sent; then the store is read and counted.
-The goal is 5 000 events/s.
+With rollups, each touched hour is on disk before its receipt goes out, and the worker makes the
+days beside it. The goal is 5 000 events/s.
 """
 
 import argparse
 import asyncio
+import itertools
 import logging
 import multiprocessing
 import os
@@ -17,22 +19,27 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from gait_device import BASE_NS, Device, batches, one_of_each
 from servers import influx_server, influx_v2_server, mosquitto_server
 
 from edge import wire
+from pipeline.care.record import PatientRecord
 from pipeline.config import (
     BrokerConfig,
     DeadLetterConfig,
     PipelineConfig,
     RegistryConfig,
+    RollupConfig,
     StoreConfig,
 )
 from pipeline.ingest import Ingest
 from pipeline.link import MqttLink
 from pipeline.registry import Registry
+from pipeline.rollup import RollupState
+from pipeline.rollup.opening import Rollups, open_rollups
 from pipeline.store import open_store
 
 
@@ -76,17 +83,43 @@ def sender(port: int, devices: int, events: int, size: int) -> None:
     asyncio.run(all_devices())
 
 
+class Records:
+    """Knows nothing of any patient but that there is one."""
+
+    async def record(self, patient: str) -> PatientRecord:
+        """Return a record with every default."""
+        return PatientRecord(patient=patient)
+
+
 async def measure(
-    config: PipelineConfig, devices: int, events: int, size: int
-) -> tuple[float, float]:
+    config: PipelineConfig, devices: int, events: int, size: int, rolling: bool
+) -> tuple[float, float, RollupState]:
     """Return seconds of wall clock and of this process's CPU until the last receipt."""
     registry = Registry(config.registry.path)
-    store = open_store(config.store)
-    patient = await registry.add_patient()
     for device in range(devices):
-        await registry.assign(name_of(device), patient)
-    ingest = Ingest(config, store, registry, MqttLink(config.broker))
-    running = asyncio.create_task(ingest.run())
+        await registry.assign(name_of(device), await registry.add_patient())
+    async with open_rollups(config, Records()) as rollups:
+        wall_s, cpu_s = await receive(config, registry, rollups, devices, events, size, rolling)
+    await registry.close()
+    return wall_s, cpu_s, rollups.worker.state
+
+
+async def receive(
+    config: PipelineConfig,
+    registry: Registry,
+    rollups: Rollups,
+    devices: int,
+    events: int,
+    size: int,
+    rolling: bool,
+) -> tuple[float, float]:
+    """Run ingester, worker and senders; see `measure`."""
+    store = open_store(config.store)
+    companions = (rollups.touched,) if rolling else ()
+    ingest = Ingest(config, store, registry, MqttLink(config.broker), companions=companions)
+    tasks = [asyncio.create_task(ingest.run())]
+    if rolling:
+        tasks.append(asyncio.create_task(rollups.worker.run()))
     while not ingest.state.connected:  # noqa: ASYNC110 - the state has no event to wait for
         await asyncio.sleep(0.01)
     spawn = multiprocessing.get_context("spawn")
@@ -100,12 +133,14 @@ async def measure(
     wall_s, cpu_s = time.perf_counter() - begin, time.process_time() - cpu
     await asyncio.to_thread(process.join)
     ingest.stop()
-    await running
+    await tasks[0]
+    for task in tasks[1:]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     rows = await store.read("stride", start_ns=0, stop_ns=2**62)
     if process.exitcode or len(rows) != events:
         raise SystemExit(f"{len(rows)} of {events} events stored, senders ended {process.exitcode}")
     await store.close()
-    await registry.close()
     return wall_s, cpu_s
 
 
@@ -113,11 +148,12 @@ def main() -> None:
     """Measure each store and say what came out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=200_000)
-    parser.add_argument("--batch", type=int, default=100)
+    parser.add_argument("--batch", type=int, default=90)
     parser.add_argument("--devices", type=int, default=4)
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    for kind in ("influx1", "influx2", "sqlite"):
+    kinds: tuple[Literal["influx1", "influx2", "sqlite"], ...] = ("influx1", "influx2", "sqlite")
+    for kind, rolling in itertools.product(kinds, (False, True)):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             for part in ("mosquitto", "influx", "nginx"):
@@ -129,22 +165,27 @@ def main() -> None:
                 for server in (broker, influx, nginx):
                     server.start()
                 influx.create("gait")
+                influx.create("gait_rollups")
                 url = nginx.url if kind == "influx2" else influx.url
                 config = PipelineConfig(
                     broker=BrokerConfig(port=broker.port),
                     store=StoreConfig(kind=kind, url=url, path=str(folder / "store.db")),
                     registry=RegistryConfig(path=str(folder / "registry.db")),
                     deadletter=DeadLetterConfig(path=str(folder / "dead")),
+                    rollups=RollupConfig(
+                        path=str(folder / "rollups.db"), touched=str(folder / "touched.db")
+                    ),
                 )
-                wall_s, cpu_s = asyncio.run(
-                    measure(config, options.devices, options.events, options.batch)
+                wall_s, cpu_s, state = asyncio.run(
+                    measure(config, options.devices, options.events, options.batch, rolling)
                 )
             finally:
                 for server in (nginx, influx, broker):
                     server.stop()
         rate = options.events / wall_s
         sys.stdout.write(
-            f"{kind:8} {rate:8.0f} events/s   {100 * cpu_s / wall_s:4.0f} % of a core"
+            f"{kind:8} {f'rollups ({state.days} days made)' if rolling else 'bare':24}"
+            f" {rate:8.0f} events/s   {100 * cpu_s / wall_s:4.0f} % of a core"
             f"   {1e6 * cpu_s / options.events:5.1f} us CPU per event"
             f"   ({options.events} events, batches of {options.batch}, {os.cpu_count()} cores)\n"
         )

@@ -94,6 +94,52 @@ async def test_a_range_includes_its_start_and_not_its_stop(store: Store) -> None
     assert [row["time_ns"] for row in rows] == [BASE_NS + n * 10**9 for n in (3, 4, 5)]
 
 
+async def test_a_few_fields_are_the_same_rows_with_less_in_them(store: Store) -> None:
+    written = points(6)
+    bare = Point("stride", written[0].tags, {"strike": "heel"}, BASE_NS + 99 * 10**9)
+    await store.write([*written, bare])
+    rows = await store.read("stride", patient="p1", fields=("stride_s", "lift_mm"), **ALWAYS)
+    assert rows == [
+        {
+            "time_ns": point.time_ns,
+            "patient": "p1",
+            "device": "insole-1",
+            "side": "left",
+            "stride_s": point.fields["stride_s"],
+            "lift_mm": None,
+        }
+        for point in written
+    ]
+    with pytest.raises(PointError, match="stride has no field 'steps'"):
+        await store.read("stride", fields=("steps",), **ALWAYS)
+
+
+async def test_removed_is_what_was_named_and_nothing_else(store: Store) -> None:
+    toe_drags = [
+        Point("toe_drag", point.tags, {"drag": "scuff"}, point.time_ns) for point in points(10)
+    ]
+    await store.write([*points(10), *points(10, "p2"), *toe_drags])
+    span = {"start_ns": BASE_NS + 3 * 10**9, "stop_ns": BASE_NS + 6 * 10**9}
+    await store.remove("stride", patient="p1", **span)
+    left = await store.read("stride", patient="p1", **ALWAYS)
+    assert [row["time_ns"] - BASE_NS for row in left] == [n * 10**9 for n in (1, 2, 6, 7, 8, 9, 10)]
+    assert len(await store.read("stride", patient="p2", **ALWAYS)) == 10
+    assert len(await store.read("toe_drag", patient="p1", **ALWAYS)) == 10
+    await store.remove(None, patient="p1", **ALWAYS)
+    await store.remove(None, patient="p1", **ALWAYS)
+    assert await store.read("stride", patient="p1", **ALWAYS) == []
+    assert await store.read("toe_drag", patient="p1", **ALWAYS) == []
+    assert len(await store.read("stride", **ALWAYS)) == 10
+
+
+async def test_nothing_is_removed_under_an_unknown_name(store: Store) -> None:
+    await store.write(points(2))
+    with pytest.raises(PointError, match="no measurement 'steps'"):
+        await store.remove("steps", patient="p1", **ALWAYS)
+    await store.remove("stride", patient="p9", **ALWAYS)
+    assert len(await store.read("stride", patient="p1", **ALWAYS)) == 2
+
+
 async def test_what_cannot_be_stored_is_refused_and_the_rest_is_kept(store: Store) -> None:
     good = points(9)
     bad = Point("stride", good[0].tags, {"stride_s": float("nan")}, BASE_NS)

@@ -191,6 +191,10 @@ http {{
   scgi_temp_path {folder}/scgi;
   client_max_body_size 64m;
   client_body_buffer_size 8m;
+  map $request_body $from {{ default "/.*/"; '~_measurement=[^a-z_]+(?<f>[a-z_]+)' '"$f"'; }}
+  map $request_body $who {{ default ""; '~[^_]patient=[^a-z0-9]+(?<p>[a-z0-9]+)' $p; }}
+  map $request_body $first {{ default ""; '~"start":"(?<a>[^"]+)' $a; }}
+  map $request_body $end {{ default ""; '~"stop":"(?<z>[^"]+)' $z; }}
   map $arg_precision $precision_v1 {{ default n; us u; ms ms; s s; }}
   upstream influx {{ server 127.0.0.1:{upstream}; keepalive 16; }}
   server {{
@@ -200,6 +204,13 @@ http {{
     location = /api/v2/write {{
       set $args "db=$arg_bucket&precision=$precision_v1";
       proxy_pass http://influx/write;
+    }}
+    location = /api/v2/delete {{
+      set $args "db=$arg_bucket";
+      proxy_set_header Content-Type application/x-www-form-urlencoded;
+      proxy_set_header Connection "";
+      proxy_set_body "q=DELETE FROM $from WHERE patient='$who' AND time>='$first' AND time<='$end'";
+      proxy_pass http://influx/query;
     }}
     location = /health {{
       default_type application/json;
