@@ -340,10 +340,10 @@ class Agent:
             self.state.bouts += 1
 
     def _queue(self, event: wire.Event) -> None:
-        self.state.detected += 1
         if self._holds_back(event):
             self.companions.event(event, self._clock.monotonic_ns())
             return
+        self.state.detected += 1
         if len(self._events) >= MAX_UNCOMMITTED:
             self._shed()
         self._events.append(event)

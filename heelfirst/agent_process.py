@@ -126,6 +126,7 @@ def open_household(
                 feet=sides,
                 zone=settings.cues.zone,
                 battery=lambda: _by_side(battery()),
+                progress=lambda: (state.detected, state.committed + state.dropped),
             ),
             Tally(folder / "tally.json", named, dropped=lambda: state.dropped),
             exercises,

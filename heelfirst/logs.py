@@ -4,8 +4,10 @@ Nothing that names a patient is logged anywhere: the registry alone knows names.
 """
 
 import logging
+from typing import TYPE_CHECKING
 
-from edge.settings import LogConfig
+if TYPE_CHECKING:
+    from edge.settings import LogConfig
 
 __all__ = ["start_logging"]
 
@@ -15,7 +17,7 @@ LIBRARIES = ("aiomqtt", "paho", "uvicorn", "apprise", "asyncio", "matplotlib", "
 """They log below a warning what only their authors want to read."""
 
 
-def start_logging(config: LogConfig, verbose: bool = False) -> None:
+def start_logging(config: "LogConfig", verbose: bool = False) -> None:
     """Log to standard error as configured; `verbose` lowers the level to info."""
     handler = logging.StreamHandler()
     handler.setFormatter(_formatter(config))
@@ -25,7 +27,7 @@ def start_logging(config: LogConfig, verbose: bool = False) -> None:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
-def _formatter(config: LogConfig) -> logging.Formatter:
+def _formatter(config: "LogConfig") -> logging.Formatter:
     if config.format == "text":
         return logging.Formatter(TEXT)
     from pythonjsonlogger.json import JsonFormatter

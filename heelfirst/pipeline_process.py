@@ -35,6 +35,8 @@ __all__ = ["Pipeline", "open_pipeline", "run_pipeline"]
 
 log = logging.getLogger(__name__)
 RESTART_S = 30.0
+GRACE_S = 5.0
+NOTIFICATIONS = "notifications"
 Work = Callable[[], Awaitable[None]]
 
 
@@ -57,13 +59,17 @@ class Pipeline:
 
     async def run(self) -> None:
         """Take and store until `stop`; what runs beside is begun again where it fails."""
-        tasks = [asyncio.create_task(_insist(name, work)) for name, work in self.beside.items()]
+        tasks = {
+            name: asyncio.create_task(_insist(name, work)) for name, work in self.beside.items()
+        }
         try:
             await self.ingest.run()
+            self.notifier.stop()
+            await asyncio.wait((tasks[NOTIFICATIONS],), timeout=GRACE_S)
         finally:
-            for task in tasks:
+            for task in tasks.values():
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
 
     def stop(self) -> None:
         """End `run` in good order."""
@@ -128,7 +134,8 @@ async def open_pipeline(
         rollups = await stack.enter_async_context(open_rollups(config, care, patients))
 
         async def zone_of(patient: str) -> str:
-            return (await care.record(patient)).zone
+            record = await care.record(patient)
+            return record.zone if record.zone_is_set else ""
 
         notifier = Notifier(
             config.notify,
@@ -162,13 +169,14 @@ async def open_pipeline(
             care,
             store,
             rollups.target,
+            reader=rollups.source,
             on_rewritten=rollups.touched.add_span,
             poll_s=config.care.poll_s,
         )
         beside: dict[str, Work] = {
             "rollups": rollups.worker.run,
             "care": care_worker.run,
-            "notifications": notifier.run,
+            NOTIFICATIONS: notifier.run,
         }
         if config.notify.port:
             beside["acknowledgement page"] = lambda: _serve_page(config, notifier)

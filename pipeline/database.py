@@ -107,6 +107,8 @@ def _transact(
     connection.execute(begin)
     try:
         result = work(connection)
+        # Freed in another thread it would reset a statement that is in use here by then.
+        assert not isinstance(result, sqlite3.Cursor), "a cursor must not leave its thread"
         connection.execute("commit")
     except BaseException:
         if connection.in_transaction:

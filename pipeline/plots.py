@@ -1,39 +1,31 @@
 """Plots of a walk as SVG text: for the result page, and beside the files of `analyse`.
 
-All take rows as a store gives them or dicts with the wire's field names. Colours are Okabe and
-Ito's (2008, "Color Universal Design"), which colour-blind people can tell apart; every colour
-comes with a shape, a place or a line style of its own. Needs the `report` extra (matplotlib).
+All take rows as a store gives them or dicts with the wire's field names. Needs the `report` extra
+(matplotlib).
 """
 
-import io
-import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.points import numbers
 from pipeline.summary import SIDES, Row, cadence_per_min
+from pipeline.svg import COLOURS, INK, drawing, svg_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "cadence", "load_curve", "mean_curve", "strikes", "trip_risk", "walk_plot"]
+__all__ = [
+    "COLOURS",
+    "REGIONS",
+    "cadence",
+    "load_curve",
+    "mean_curve",
+    "strikes",
+    "trip_risk",
+    "walk_plot",
+]
 
-COLOURS: Final = {
-    "heel": "#0072B2",
-    "flat": "#E69F00",
-    "toe": "#D55E00",
-    "unknown": "#8A8F94",
-    "midfoot": "#009E73",
-    "forefoot": "#D55E00",
-    "left": "#0072B2",
-    "right": "#CC79A7",
-    "drag": "#D55E00",
-}
-INK: Final = "#22303C"
-_GRID: Final = "#E3E6E8"
-_REGIONS: Final = (
+REGIONS: Final = (
     ("heel", "-", "heel"),
     ("midfoot", ":", "midfoot"),
     ("forefoot", "--", "forefoot"),
@@ -47,49 +39,6 @@ _STRIKE_WORDS: Final = {
 }
 _SINGLE_CONTACTS: Final = 600
 _BINS: Final = 60
-_PX: Final = 1 / 72
-_STYLE: Final = {
-    "font.family": "sans-serif",
-    "font.size": 17,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": _GRID,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "svg.fonttype": "none",
-    "legend.frameon": False,
-    "legend.fontsize": 17,
-}
-
-
-@contextmanager
-def _drawing(name: str, width_px: float, height_px: float) -> Iterator["Figure"]:
-    """Give a figure whose unit is a CSS pixel; the same rows make the same bytes."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    style: Any = {**_STYLE, "svg.hashsalt": name}
-    with mpl.rc_context(style):
-        yield Figure(figsize=(width_px * _PX, height_px * _PX), layout="constrained", dpi=72)
-
-
-def _svg(name: str, title: str, figure: "Figure") -> str:
-    """Return the figure as an inline SVG element with a title and ids of its own."""
-    buffer = io.StringIO()
-    metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)
-    text = buffer.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
-    escaped = title.replace("&", "&amp;").replace("<", "&lt;")
-    head = f'<svg role="img" aria-labelledby="{name}-title"'
-    text = text.replace("<svg", head, 1)
-    return text.replace(">", f'><title id="{name}-title">{escaped}</title>', 1)
 
 
 def mean_curve(bouts: Sequence[Row], side: str) -> list[tuple[float, ...]] | None:
@@ -112,7 +61,7 @@ def mean_curve(bouts: Sequence[Row], side: str) -> list[tuple[float, ...]] | Non
 
 def _draw_load(axes: "Axes", curves: list[tuple[float, ...]]) -> None:
     percent = [5 * n for n in range(21)]
-    for curve, (region, style, label) in zip(curves, _REGIONS, strict=True):
+    for curve, (region, style, label) in zip(curves, REGIONS, strict=True):
         values = [100 * value for value in curve]
         axes.plot(percent, values, style, color=COLOURS[region], linewidth=3, label=label)
     axes.set(xlim=(0, 100), ylim=(0, None), xlabel="stance [%]", ylabel="load [% of peak]")
@@ -125,10 +74,10 @@ def load_curve(bouts: Sequence[Row], side: str) -> str | None:
     if curves is None:
         return None
     name = f"load-{side}"
-    with _drawing(name, 500, 340) as figure:
+    with drawing(name, 500, 340) as figure:
         _draw_load(figure.subplots(), curves)
         title = f"Mean load of heel, midfoot and forefoot over the stance of the {side} foot"
-        return _svg(name, title, figure)
+        return svg_text(name, title, figure)
 
 
 class _TimeAxis:
@@ -200,16 +149,16 @@ def strikes(strides: Sequence[Row], clock: Callable[[int], str] | None = None) -
     time = _TimeAxis(strides, clock)
     title = "Strike type of each contact over time, left and right foot"
     if len(strides) <= _SINGLE_CONTACTS:
-        with _drawing("strikes", 1000, 330) as figure:
+        with drawing("strikes", 1000, 330) as figure:
             _draw_strikes(figure.subplots(), strides, time)
-            return _svg("strikes", title, figure)
-    with _drawing("strikes", 1000, 430) as figure:
+            return svg_text("strikes", title, figure)
+    with drawing("strikes", 1000, 430) as figure:
         panels = figure.subplots(2, 1, sharex=True)
         for axes, side in zip(panels, SIDES, strict=True):
             _draw_shares(axes, side, strides, time)
         panels[0].set_xlabel("")
         panels[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
-        return _svg("strikes", "Shares of strike types over time, left and right foot", figure)
+        return svg_text("strikes", "Shares of strike types over time, left and right foot", figure)
 
 
 def _dragged(row: Row) -> bool:
@@ -255,9 +204,9 @@ def cadence(strides: Sequence[Row], clock: Callable[[int], str] | None = None) -
     """Return a plot of the cadence per stride (120 / stride_s) with drags marked."""
     if not any(row["stride_s"] for row in strides):
         return None
-    with _drawing("cadence", 1000, 330) as figure:
+    with drawing("cadence", 1000, 330) as figure:
         _draw_cadence(figure.subplots(), strides, _TimeAxis(strides, clock))
-        return _svg("cadence", "Cadence per stride over time, toe drags marked", figure)
+        return svg_text("cadence", "Cadence per stride over time, toe drags marked", figure)
 
 
 def _draw_risk(axes: "Axes", strides: Sequence[Row], time: _TimeAxis) -> None:
@@ -277,9 +226,9 @@ def trip_risk(strides: Sequence[Row], clock: Callable[[int], str] | None = None)
     """Return a plot of the trip risk over time; None where it was never known."""
     if all(row["trip_risk"] is None for row in strides):
         return None
-    with _drawing("risk", 1000, 300) as figure:
+    with drawing("risk", 1000, 300) as figure:
         _draw_risk(figure.subplots(), strides, _TimeAxis(strides, clock))
-        return _svg("risk", "Trip risk over time, left and right foot", figure)
+        return svg_text("risk", "Trip risk over time, left and right foot", figure)
 
 
 def walk_plot(strides: Sequence[Row], bouts: Sequence[Row], title: str) -> str:
@@ -287,7 +236,7 @@ def walk_plot(strides: Sequence[Row], bouts: Sequence[Row], title: str) -> str:
 
     A panel without data says so.
     """
-    with _drawing("walk", 1000, 1080) as figure:
+    with drawing("walk", 1000, 1080) as figure:
         grid = figure.add_gridspec(3, 2)
         figure.suptitle(title)
         for column, side in enumerate(SIDES):
@@ -299,7 +248,7 @@ def walk_plot(strides: Sequence[Row], bouts: Sequence[Row], title: str) -> str:
         for row, draw in ((1, _draw_strikes), (2, _draw_cadence)):
             axes = figure.add_subplot(grid[row, :])
             _fill(axes, time, lambda axes, time, draw=draw: draw(axes, strides, time))
-        svg = _svg("walk", title, figure)
+        svg = svg_text("walk", title, figure)
     svg = svg.replace("<svg", '<svg style="background: #ffffff"', 1)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{svg}'
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from edge import wire
-from pipeline.companion import Companion
+from pipeline.companion import Annotator, Companion
 from pipeline.deadletter import DeadLetters, malformed_letter
 from pipeline.errors import StoreRefused, StoreUnavailable
 from pipeline.inbox import Inbox, sort
@@ -101,6 +101,7 @@ async def replay(
     registry: Registry,
     companions: Sequence[Companion] = (),
     *,
+    annotator: Annotator | None = None,
     dry_run: bool = False,
     now_ns: Callable[[], int] = time.time_ns,
     progress: Callable[[int], None] = lambda count: None,
@@ -109,6 +110,8 @@ async def replay(
 
     Parameters
     ----------
+    companions, annotator : Companion, Annotator
+        As the ingester has them.
     dry_run : bool
         Only say what is readable and whose it is; nothing is written or moved.
     progress : callable
@@ -125,9 +128,13 @@ async def replay(
         aside = letters.set_aside()
         paths = [aside] if aside else []
     await registry.refresh()
+    if annotator is not None:
+        await annotator.refresh()
     count = 0
     for chunk in _chunks(_read(paths)):
-        await _replay_chunk(chunk, letters, store, registry, companions, dry_run, now_ns(), done)
+        await _replay_chunk(
+            chunk, letters, store, registry, companions, annotator, dry_run, now_ns(), done
+        )
         count += len(chunk)
         progress(count)
     if not dry_run:
@@ -161,6 +168,7 @@ async def _replay_chunk(
     store: Store,
     registry: Registry,
     companions: Sequence[Companion],
+    annotator: Annotator | None,
     dry_run: bool,
     now_ns: int,
     done: Replayed,
@@ -170,6 +178,8 @@ async def _replay_chunk(
     parts = sort(Inbox(events=events), registry, now_ns)
     if not dry_run:
         refused = 0
+        if annotator is not None:
+            annotator.annotate(parts.points)
         if parts.points:
             try:
                 await store.write(parts.points)

@@ -81,31 +81,45 @@ def replay_letters(
 
 
 async def _replay(settings: "PipelineConfig", dry_run: bool) -> "Replayed":
+    from contextlib import AsyncExitStack
+
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TextColumn
 
+    from pipeline.care.care import Care
+    from pipeline.care.strides import Orthoses
     from pipeline.deadletter import open_letters
+    from pipeline.journal import Journal
+    from pipeline.notify.notifier import Notifier
     from pipeline.registry import Registry
     from pipeline.replay import replay
+    from pipeline.rollup.touched import Touched
     from pipeline.store import open_store
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), MofNCompleteColumn())
     registry = Registry(settings.registry.path, settings.registry.quarantine_events)
     store = open_store(settings.store)
-    try:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-            task = bar.add_task("replaying", total=None)
-            return await replay(
-                open_letters(settings),
-                store,
-                registry,
-                dry_run=dry_run,
-                progress=lambda count: bar.update(task, completed=count),
-            )
-    finally:
-        await store.close()
-        await registry.close()
+    care = Care(settings.registry.path, zone=settings.care.zone)
+    touched = Touched(settings.rollups.touched)
+    notifier = Notifier(settings.notify, Journal(settings.journal_path))
+    orthoses = Orthoses(care)
+    async with AsyncExitStack() as stack:
+        for part in (registry, store, care, touched, notifier):
+            stack.push_async_callback(part.close)
+        bar = stack.enter_context(
+            Progress(*columns, console=console, disable=not console.is_terminal)
+        )
+        task = bar.add_task("replaying", total=None)
+        return await replay(
+            open_letters(settings),
+            store,
+            registry,
+            [orthoses, touched, notifier],
+            annotator=orthoses,
+            dry_run=dry_run,
+            progress=lambda count: bar.update(task, completed=count),
+        )
 
 
 @journal.command("verify")

@@ -78,7 +78,11 @@ class SqliteStore:
             except PointError as error:
                 refusals.append(Refusal(point, str(error)))
         if values:
-            await self._database.run(lambda connection: connection.executemany(_WRITE, values))
+
+            def write(connection: sqlite3.Connection) -> None:
+                connection.executemany(_WRITE, values)
+
+            await self._database.run(write)
         if refusals:
             raise StoreRefused(refusals)
 
@@ -109,7 +113,11 @@ class SqliteStore:
         sql, parameters = _REMOVE, [patient, start_ns, stop_ns]
         if name is not None:
             sql, parameters = f"{sql} and measurement = ?", [*parameters, measurement(name).name]
-        await self._database.run(lambda connection: connection.execute(sql, parameters))
+
+        def delete(connection: sqlite3.Connection) -> None:
+            connection.execute(sql, parameters)
+
+        await self._database.run(delete)
 
     async def check(self) -> str:
         """Return version, file and number of points; raises as `Store.check`."""

@@ -6,10 +6,9 @@
 `RULES` is the table of rules. A state file beside the outbox keeps what a restart must not lose.
 """
 
-from edge.alerts.book import Kept
 from edge.alerts.keeper import Keeper
 from edge.alerts.rule import Change, Rule, Situation
 from edge.alerts.rules import RULES, AlertRules
 from edge.alerts.tally import Tally
 
-__all__ = ["RULES", "AlertRules", "Change", "Keeper", "Kept", "Rule", "Situation", "Tally"]
+__all__ = ["RULES", "AlertRules", "Change", "Keeper", "Rule", "Situation", "Tally"]

@@ -92,7 +92,7 @@ class RepeatedToeDrag(Rule):
 
     def stride(self, stride: GaitStride, now: Situation) -> Iterable[Change]:
         """Count a valid swing whose drag is known."""
-        if not stride.valid_swing or stride.toe_drag is None or stride.side not in now.sides:
+        if not stride.valid_swing or stride.toe_drag is None or not self.watches(stride.side, now):
             return
         drag = stride.toe_drag != "none"
         moment = now.local(stride.time_ns)

@@ -89,6 +89,10 @@ class Rule:
     blinds: ClassVar[bool] = False
     """While raised for a foot, nothing is concluded from that foot's strides."""
 
+    def watches(self, side: Side, now: Situation) -> bool:
+        """Say whether a leg's gait is looked at: a watched one, or until what is raised clears."""
+        return side in now.sides or (self.name, side) in now.raised
+
     def stride(self, stride: GaitStride, now: Situation) -> Iterable[Change]:
         """Look at a stride of a foot whose sensor is trusted."""
         return ()

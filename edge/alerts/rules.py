@@ -43,6 +43,8 @@ SAVE_NS: Final = 10 * 10**9
 """Windows are saved so often while they change; what is raised is saved at once."""
 FAULT_AGAIN_NS: Final = 600 * 10**9
 """A sensor fault that does not come again for so long after a restart is over."""
+MOST_WAITING: Final = 50
+"""A disk that hangs for days must not fill the memory; an alert that is let go was emitted."""
 SETTLED_NS: Final = 30 * 10**9
 """Without `progress`, an emitted alert counts as committed after this."""
 
@@ -244,8 +246,11 @@ class AlertRules(Companion):
         """Let go of what is committed."""
         done = self._progress()[1] if self._progress is not None else self._now.now_ns
         left = [each for each in self._waiting if each.after is None or each.after > done]
-        self._is_changed = self._is_changed or len(left) < len(self._waiting)
+        left = left[-MOST_WAITING:]
+        is_shorter = len(left) < len(self._waiting)
         self._waiting = left
+        if is_shorter:
+            self._save()
 
     # -- sensor faults ------------------------------------------------------------------------
 

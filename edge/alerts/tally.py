@@ -2,13 +2,14 @@
 against it.
 
     events and blocks ─> counts of their own hour ─> state file ─> `wire.Tally`, 11 min after the
-                                                                   hour, and at the end
+                                                                   hour
 
 Promised: every stride, swing and drag is counted once, with its own event and in the hour of its
-event time; the tallies of one hour add up; a tally that comes again after a restart is the same
-point with the same numbers. The counts are saved five seconds after an event. After a clean stop
-they are exact. A kill or a power cut loses the counts since the last save, at most those of five
-seconds: the tally then says less than what was committed meanwhile, never more than happened.
+event time. The tallies of one hour add up; one that comes again, after a kill within half a minute,
+has the same numbers and lies in the same millisecond, by which it is known. The counts are saved
+five seconds after an event. Over a clean stop they are exact: what is not over is told by the next
+run. A kill or a power cut loses the counts since the last save, at most those of five seconds: the
+tally then says less than what was committed meanwhile, never more than happened.
 """
 
 from collections.abc import Callable, Iterable
@@ -213,11 +214,9 @@ class Tally(Companion):
         return ()
 
     def finish(self, now_ns: int) -> Iterable[wire.Event]:
-        """Tell what there is; without a clock it is kept for the next run."""
+        """Count up to now and save; hours that are not over are told by the next run."""
         self.tick(now_ns, self._offset_ns)
         self._count_worn(now_ns)
-        if self._offset_ns is not None:
-            self._tell(2**62, now_ns)
         self._save(now_ns)
         self._keeper.close()
         return ()

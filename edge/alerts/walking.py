@@ -49,7 +49,11 @@ class HighTripRisk(Rule):
 
     def stride(self, stride: GaitStride, now: Situation) -> Iterable[Change]:
         """Add up strides whose risk is known."""
-        if stride.side not in now.sides or stride.trip_level is None or stride.stride_s is None:
+        if (
+            stride.trip_level is None
+            or stride.stride_s is None
+            or not self.watches(stride.side, now)
+        ):
             return
         leg = self._legs[stride.side]
         leg.add(

@@ -362,7 +362,11 @@ class Care:
         """Take note that the rollups' store has the record's marks."""
         row = (record.patient, record.revision)
         sql = "insert or replace into care_marks values (?, ?)"
-        await self._database.run(lambda connection: connection.execute(sql, row))
+
+        def insert(connection: Connection) -> None:
+            connection.execute(sql, row)
+
+        await self._database.run(insert)
 
     async def forget(self, patient: str) -> None:
         """Remove all of one patient but the numbers of changes; for `heelfirst patients erase`."""

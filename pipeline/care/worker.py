@@ -57,6 +57,8 @@ class CareWorker:
         Where strides are.
     rollups : Store
         Where marks go.
+    reader : Store, optional
+        Reads the strides where the account of `store` may only write.
     on_rewritten : callable
         Awaited with patient and time [ns] when a stretch of strides has been gone through, before
         that is noted as done: what is computed from them has to be computed again.
@@ -70,12 +72,14 @@ class CareWorker:
         store: Store,
         rollups: Store,
         *,
+        reader: Store | None = None,
         on_rewritten: OnRewritten = _nobody,
         poll_s: float = 2.0,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._care = care
         self._store = store
+        self._reader = reader or store
         self._rollups = rollups
         self._on_rewritten = on_rewritten
         self._poll_s = poll_s
@@ -136,7 +140,7 @@ class CareWorker:
         """Mark the strides of a stretch; return how many there are."""
         await self._care.refresh()
         record = self._care.known(patient)
-        rows = await self._store.read(
+        rows = await self._reader.read(
             "stride", patient=patient, start_ns=start_ns, stop_ns=stop_ns, fields=("strike", FIELD)
         )
         points = [point for row in rows if (point := _marked_anew(row, record))]

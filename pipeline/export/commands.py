@@ -6,14 +6,14 @@ Imports are inside the commands, so that `heelfirst --help` answers at once.
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from pipeline.config import PipelineConfig
     from pipeline.export.erase import Erased
-    from pipeline.export.folder import Export
+    from pipeline.export.folder import Export, Format
 
 __all__ = ["add_commands"]
 
@@ -21,7 +21,6 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="The pipeline's TOML; see `heelfirst config`.")
 ]
 PatientId = Annotated[str, typer.Argument(metavar="PATIENT", help="See `patients list`.")]
-FormatName = Literal["csv", "parquet", "fhir"]
 MOMENT = "2026-03-01 or 2026-03-01T14:30, in the patient's time zone"
 
 
@@ -36,8 +35,8 @@ def export_patient(
     patient: PatientId,
     out: Annotated[Path, typer.Option(help="The new folder; it is never overwritten.")],
     format: Annotated[
-        list[FormatName] | None, typer.Option(help="csv, parquet, fhir; else all three.")
-    ] = None,
+        str, typer.Option(help="Any of csv, parquet, fhir, commas between.")
+    ] = "csv,parquet,fhir",
     since: Annotated[str, typer.Option("--from", help=f"Else from the first. {MOMENT}.")] = "",
     until: Annotated[str, typer.Option("--to", help=f"Else to now. {MOMENT}.")] = "",
     config: ConfigFile = None,
@@ -60,7 +59,7 @@ def export_patient(
                 settings,
                 patient,
                 out,
-                tuple(format or ("csv", "parquet", "fhir")),
+                _formats(format),
                 (since, until),
                 lambda share: bar.update(task, completed=share),
             )
@@ -70,11 +69,24 @@ def export_patient(
     typer.echo(f"check it any time: heelfirst patients verify {made.folder}")
 
 
+def _formats(text: str) -> "tuple[Format, ...]":
+    from typing import get_args
+
+    from pipeline.export.folder import Format
+
+    known: tuple[Format, ...] = get_args(Format)
+    words = [word.strip() for word in text.split(",")]
+    if unknown := set(words) - set(known):
+        problem = f"{', '.join(sorted(unknown))}: give any of {', '.join(known)}"
+        raise typer.BadParameter(problem, param_hint="--format")
+    return tuple(name for name in known if name in words)
+
+
 async def _export(
     settings: "PipelineConfig",
     patient: str,
     out: Path,
-    formats: tuple[FormatName, ...],
+    formats: "tuple[Format, ...]",
     between: tuple[str, str],
     progress: Callable[[float], None],
 ) -> "Export":
@@ -90,7 +102,7 @@ async def _export(
         care = Care(settings.registry.path, zone=settings.care.zone)
         stack.push_async_callback(care.close)
         record = await care.record(patient)
-        store = open_store(settings.store)
+        store = open_store(settings.rollups.source(settings.store))
         stack.push_async_callback(store.close)
         rollups = open_store(settings.rollups.target(settings.store))
         stack.push_async_callback(rollups.close)
@@ -163,14 +175,16 @@ async def _erase(
         care = Care(settings.registry.path, zone=settings.care.zone)
         stack.push_async_callback(care.close)
         targets = (settings.store, settings.rollups.target(settings.store))
+        reader = open_store(settings.rollups.source(settings.store))
         store, rollups = (open_store(target) for target in targets)
-        stack.push_async_callback(store.close)
-        stack.push_async_callback(rollups.close)
+        for part in (reader, store, rollups):
+            stack.push_async_callback(part.close)
         files = [settings.registry.path, settings.rollups.touched, settings.notify.path]
         files += [target.path for target in targets if target.kind == "sqlite"]
         places = Places(
             registry=registry,
             store=store,
+            reader=reader,
             rollups=rollups,
             letters=open_letters(settings),
             journal=Journal(settings.journal_path),

@@ -29,6 +29,7 @@ from pipeline.deadletter import DeadLetters
 from pipeline.derived import ROLLED_UP
 from pipeline.errors import PipelineError
 from pipeline.journal import Journal
+from pipeline.notify.intake import erase as erase_notifications
 from pipeline.points import MEASUREMENTS
 from pipeline.registry import Registry, Span
 from pipeline.store import Store
@@ -65,6 +66,8 @@ class Places:
 
     Attributes
     ----------
+    store, reader : Store
+        The events, by the account that writes and by one that reads.
     files : sequence of Path
         SQLite files with tables that have a column `patient`, the registry's first.
     queue : async callable
@@ -73,6 +76,7 @@ class Places:
 
     registry: Registry
     store: Store
+    reader: Store
     rollups: Store
     letters: DeadLetters
     journal: Journal
@@ -153,7 +157,10 @@ def purge(path: Path, patient: str, spans: Sequence[Span]) -> int:
     with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
         connection.execute("pragma foreign_keys = on")
         connection.execute("begin immediate")
-        for table, columns in _tables(connection):
+        tables = _tables(connection)
+        if "episodes" in dict(tables):
+            removed += erase_notifications(connection, patient)
+        for table, columns in tables:
             if table == "quarantine":
                 removed += _purge_quarantine(connection, spans)
             elif "patient" in columns and table not in _KEPT_TABLES:
@@ -199,7 +206,7 @@ async def _left(places: Places, patient: str) -> list[str]:
     """Return where the pseudonym or a row of its is still found."""
     left = []
     for name in MEASUREMENTS:
-        store = places.rollups if name in ROLLED_UP else places.store
+        store = places.rollups if name in ROLLED_UP else places.reader
         if await store.read(name, patient=patient, start_ns=0, stop_ns=_FOREVER_NS):
             left.append(name)
     paths = (*places.files[1:], *places.letters.files("refused"))

@@ -1,17 +1,7 @@
-"""Rollups: hours and days per patient and side, computed again when late data come."""
+"""Rollups: hours and days per patient and side, computed again when late data come.
 
-from pipeline.rollup.day import OF_A_DAY, roll_up
-from pipeline.rollup.rows import DayRows, read_day
-from pipeline.rollup.touched import Touched
-from pipeline.rollup.worker import Records, RollupState, RollupWorker
-
-__all__ = [
-    "OF_A_DAY",
-    "DayRows",
-    "Records",
-    "RollupState",
-    "RollupWorker",
-    "Touched",
-    "read_day",
-    "roll_up",
-]
+    roll_up(rows, record, day)            day.py, pure
+    await read_day(store, patient, ..)    rows.py
+    Touched, RollupWorker                 touched.py, worker.py: which days, and making them
+    open_rollups(config, care, ..)        opening.py: all of it for a process
+"""

@@ -36,7 +36,8 @@ def setup(
     May be run again at any time: what is there stays. No secret is printed.
     """
     from pipeline.config import PipelineConfig, load
-    from pipeline.setup import Options, set_up
+    from pipeline.setup.making import set_up
+    from pipeline.setup.step import Options
 
     settings = load(config) if config else PipelineConfig()
     options = Options(admin, admin_file, keep_days, rotate)

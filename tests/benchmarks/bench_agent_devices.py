@@ -19,7 +19,7 @@ from pathlib import Path
 
 from servers import mosquitto_server
 
-from edge.agent import assemble
+from edge.assembly import assemble
 from edge.config import AgentConfig, BrokerConfig, StateConfig
 from hw.clock import SystemClock
 from hw.registry import SourceSettings, simulate

@@ -38,8 +38,8 @@ from pipeline.config import (
 from pipeline.ingest import Ingest
 from pipeline.link import MqttLink
 from pipeline.registry import Registry
-from pipeline.rollup import RollupState
 from pipeline.rollup.opening import Rollups, open_rollups
+from pipeline.rollup.worker import RollupState
 from pipeline.store import open_store
 
 

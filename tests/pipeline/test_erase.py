@@ -62,6 +62,7 @@ class Clinic:
         return Places(
             registry=self.registry,
             store=self.store,
+            reader=self.store,
             rollups=self.rollups,
             letters=self.letters,
             journal=self.journal,

@@ -78,13 +78,13 @@ def may_query(house: House, user: str, database: str, statement: str) -> bool:
     ("user", "database", "write", "read"),
     [
         ("ingest", "gait", True, False),
-        ("ingest", "gait_daily", False, False),
+        ("ingest", "gait_rollups", False, False),
         ("dashboards", "gait", False, True),
-        ("dashboards", "gait_daily", False, False),
+        ("dashboards", "gait_rollups", False, False),
         ("daily", "gait", False, False),
-        ("daily", "gait_daily", False, True),
+        ("daily", "gait_rollups", False, True),
         ("rollups", "gait", False, True),
-        ("rollups", "gait_daily", True, False),
+        ("rollups", "gait_rollups", True, True),
     ],
 )
 def test_each_account_may_do_its_work_and_no_more(
@@ -123,11 +123,11 @@ def test_once_more_rotates_the_passwords(house: House) -> None:
 
 def test_a_right_too_many_is_taken_back(house: House) -> None:
     admin = read_secret(house.admin_file).decode()
-    grant = urlencode({"q": 'GRANT ALL ON "gait_daily" TO "ingest"'}).encode()
+    grant = urlencode({"q": 'GRANT ALL ON "gait_rollups" TO "ingest"'}).encode()
     assert call(f"{house.influx.url}/query", "admin", admin, grant) == 200
-    assert may_write(house, "ingest", "gait_daily")
+    assert may_write(house, "ingest", "gait_rollups")
     make_users(house.influx.url, house.folder / "secrets", admin_file=house.admin_file)
-    assert not may_write(house, "ingest", "gait_daily")
+    assert not may_write(house, "ingest", "gait_rollups")
 
 
 def test_a_second_administrator_is_not_made_from_outside(house: House) -> None:
@@ -158,8 +158,8 @@ def plan_v2(path: str, body: bytes) -> tuple[int, dict[str, str], bytes] | None:
     if path.startswith("/api/v2/orgs"):
         answer: object = {"orgs": [{"id": "a" * 16, "name": "clinic"}]}
     elif path.startswith("/api/v2/buckets"):
-        daily = "gait_daily" in path
-        found = bucket | ({"id": "d" * 16, "name": "gait_daily"} if daily else {})
+        daily = "gait_rollups" in path
+        found = bucket | ({"id": "d" * 16, "name": "gait_rollups"} if daily else {})
         answer = {"buckets": [] if "name=none" in path else [found]}
     elif path.startswith("/api/v2/authorizations/"):
         return 204, {}, b""
@@ -191,7 +191,11 @@ async def test_tokens_of_influxdb_2_are_scoped_to_buckets(tmp_path: Path) -> Non
         "heelfirst ingest": {("write", "buckets", "b")},
         "heelfirst dashboards": {("read", "buckets", "b")},
         "heelfirst daily": {("read", "buckets", "d")},
-        "heelfirst rollups": {("read", "buckets", "b"), ("write", "buckets", "d")},
+        "heelfirst rollups": {
+            ("read", "buckets", "b"),
+            ("read", "buckets", "d"),
+            ("write", "buckets", "d"),
+        },
     }
     deleted = [path for path, _ in http.requests if path.startswith("/api/v2/authorizations/")]
     assert deleted == [f"/api/v2/authorizations/{'f' * 16}"]

@@ -127,6 +127,8 @@ def test_the_commands(tmp_path):
     config.write_text(
         f'[store]\npath = "{tmp_path}/store.db"\n[registry]\npath = "{tmp_path}/registry.db"\n'
         f'[deadletter]\npath = "{tmp_path}/deadletters"\n'
+        f'[rollups]\ntouched = "{tmp_path}/touched.db"\n'
+        f'[notify]\npath = "{tmp_path}/notify.db"\nkey_file = "{tmp_path}/key"\nrecipients = ""\n'
     )
     asyncio.run(_one_letter(tmp_path))
     run = CliRunner().invoke

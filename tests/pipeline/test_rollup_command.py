@@ -14,9 +14,9 @@ from pipeline.config import PipelineConfig, load
 from pipeline.errors import RegistryError
 from pipeline.points import Point
 from pipeline.registry import Registry
-from pipeline.rollup import Touched
 from pipeline.rollup.commands import rollup
 from pipeline.rollup.replacing import EVER
+from pipeline.rollup.touched import Touched
 from pipeline.store import open_store
 
 DAY = FIRST_DAY.isoformat()

@@ -13,7 +13,7 @@ from month import FIRST_DAY, Person, day_points, people, rollup_points, rows_of,
 from edge import wire
 from pipeline.care.record import PatientRecord, PlanChange
 from pipeline.points import MEASUREMENTS, Point, check_point, encode_point, event_point
-from pipeline.rollup import OF_A_DAY, roll_up
+from pipeline.rollup.day import OF_A_DAY, roll_up
 from pipeline.rollup.intervals import clip, length_s, overlap, union, without
 from pipeline.rollup.strides import quantile
 

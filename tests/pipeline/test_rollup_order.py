@@ -18,7 +18,8 @@ from rollup_oracle import HOUR, MINUTE, SECOND, expected
 from edge import wire
 from pipeline.care.record import PatientRecord
 from pipeline.points import event_point
-from pipeline.rollup import RollupWorker, Touched
+from pipeline.rollup.touched import Touched
+from pipeline.rollup.worker import RollupWorker
 
 PATIENT, DEVICE = "p0123456789ab", "insole-1"
 FIRST = dt.date(2026, 10, 24)

@@ -16,9 +16,11 @@ from pipeline.care.record import PatientRecord
 from pipeline.config import PipelineConfig, RollupConfig, StoreConfig
 from pipeline.errors import PointError, RegistryError, StoreUnavailable
 from pipeline.points import Point
-from pipeline.rollup import OF_A_DAY, RollupWorker, Touched
+from pipeline.rollup.day import OF_A_DAY
 from pipeline.rollup.opening import open_rollups
 from pipeline.rollup.replacing import EVER, point_of
+from pipeline.rollup.touched import Touched
+from pipeline.rollup.worker import RollupWorker
 from pipeline.store import Store
 
 USUAL, ONE_INSOLE, *_ = people(4)

@@ -22,8 +22,9 @@ from pipeline.provision.databases import influxql, make_admin
 from pipeline.provision.errors import ServerError
 from pipeline.provision.files import read_secret, write_secret
 from pipeline.rollup.replacing import EVER
-from pipeline.setup import Options, Step, set_up
 from pipeline.setup.commands import setup
+from pipeline.setup.making import set_up
+from pipeline.setup.step import Options, Step
 from pipeline.store import open_store
 
 PERSON = people(1)[0]

@@ -26,10 +26,10 @@ from month_walk import ORTHOSIS_EFFECT, SECOND, WalkedBout, Walker
 
 from edge import wire
 from pipeline.points import Point, as_row, event_point, measurement, narrowed, status_point
-from pipeline.rollup import DayRows, roll_up
 from pipeline.rollup.bands import with_bands
 from pipeline.rollup.baseline import baselines
-from pipeline.rollup.rows import wanted_of
+from pipeline.rollup.day import roll_up
+from pipeline.rollup.rows import DayRows, wanted_of
 
 __all__ = [
     "FIRST_DAY",
