@@ -6,6 +6,7 @@
 #   make bench    what the kernel and the agent cost
 #   make soak     the long doses of the fault tests, resumable
 #   make mutants  breaks each invariant on purpose and sees a test fail
+#   make screens  pictures of the patient's page, phone and tablet, into out/page
 #   make wiring   draws the wiring pictures of hw/ again
 #   make audit    known vulnerabilities of the locked dependencies
 #   make lock     renew requirements.lock from pyproject.toml
@@ -23,10 +24,10 @@ BUILT := $(VENV)/.built
 KERNEL := setup.py $(wildcard kernels/*.pyx kernels/*.pxd)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint format bench soak mutants wiring audit lock clean system-build system-test
+.PHONY: help build demo test lint format bench soak mutants screens wiring audit lock clean system-build system-test
 
 help:
-	@sed -n '3,13s/^# *//p' Makefile
+	@sed -n '3,14s/^# *//p' Makefile
 
 system-build:
 	@.ci/system-packages build $(PYTHON)
@@ -72,6 +73,9 @@ soak: $(BUILT) system-test
 
 mutants: $(BUILT) system-test
 	$(BIN)/python tests/support/mutants.py
+
+screens: $(BUILT) system-test
+	$(BIN)/heelfirst page pictures $(OUT)/page
 
 wiring: $(BUILT)
 	$(BIN)/python -m hw.wiring hw/pictures

@@ -1,1 +1,1 @@
-"""Dashboards as code, over the names of `pipeline.points`."""
+"""Dashboards and alert rules as code, over the names of `pipeline.points`."""

@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Any
 from heelfirst.console import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from edge.agent import Agent
     from edge.companion import Companion
     from edge.config import AgentConfig
     from edge.cueing import Cueing
     from edge.cues import Conditions
-    from edge.exercises.watch import ExerciseWatch
     from edge.metrics import AgentMetrics
     from edge.page.server import PageServer
     from edge.page.sharing import SharingPause
     from edge.state import AgentState
+    from edge.wire import Dose
     from heelfirst.watchdog import CountedSource, Stage
     from hw.calibration import CalibrationKey, CalibrationStore
+    from hw.outputs import OutputSettings
     from hw.source import Clock, Side, Source
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "calibrations",
     "device_source",
     "open_household",
+    "output_settings",
     "run_agent",
 ]
 
@@ -74,6 +76,7 @@ def open_household(
     battery: "Callable[[], dict[str, Any]]" = dict,
     clock_name: str | None = None,
     once: bool = False,
+    plan: "Sequence[Dose]" = (),
     announce: "Callable[[str, str], None] | None" = None,
 ) -> "Iterator[Household]":
     """Put an agent together with its companions: alerts, tally, exercises, cues, page, metrics.
@@ -88,13 +91,15 @@ def open_household(
         Name of the machine's monotonic clock where `clock` is that; None for every other clock.
     once : bool
         End when the source ends.
+    plan : sequence of Dose
+        The exercises of a page that no therapist has set any for.
     announce : callable, optional
         Takes the page's address and code; by default they are logged.
     """
     from edge.alerts import AlertRules, Tally
     from edge.assembly import assemble
     from edge.cues import Conditions
-    from edge.exercises.watch import ExerciseWatch
+    from edge.exercises.watch import build_watch
     from edge.metrics import AgentMetrics
     from edge.page.sharing import SharingPause
     from edge.state import AgentState
@@ -104,7 +109,7 @@ def open_household(
     named = clock_name or f"run-{secrets.token_hex(8)}"
     sides = SIDES if settings.source.side == "both" else (settings.source.side,)
     sharing = SharingPause(folder / "sharing.json", named, clock.monotonic_ns())
-    exercises = ExerciseWatch(source.profile, sides, state_dir=folder)
+    exercises = build_watch(settings, source.profile, plan)
 
     def conditions(side: "Side") -> Conditions:
         return Conditions(state.foot(side).last_sample_ns, state.worn, calibrated)
@@ -159,7 +164,7 @@ def _page(
     clock: "Clock",
     state: "AgentState",
     sharing: "SharingPause",
-    exercises: "ExerciseWatch",
+    exercises: "ExerciseWatch | None",
     cueing: "Cueing | None",
     facts: "Callable[[], Mapping[str, Any]]",
     clock_name: str,
@@ -168,16 +173,11 @@ def _page(
     """Return the patient's page; None where it is switched off."""
     if not settings.page.enabled:
         return None
-    from edge.exercises.watch import NamedReminder
     from edge.page.sections import Parts
     from edge.page.server import build_page
 
-    parts = Parts(
-        cues=cueing,
-        guide=exercises,
-        reminders=NamedReminder(exercises, clock.monotonic_ns),
-        facts=facts,
-    )
+    reminders = exercises.named_reminder(clock.monotonic_ns) if exercises else None
+    parts = Parts(cues=cueing, guide=exercises, reminders=reminders, facts=facts)
     more: dict[str, Any] = {"announce": announce} if announce else {}
     return build_page(
         settings, state, source.profile, clock, sharing, parts, clock_name=clock_name, **more
@@ -269,10 +269,9 @@ def _cueing(
         yield None
         return
     from edge.cueing import Cueing
-    from hw.outputs import OutputError, OutputSettings, open_outputs, watch_button
+    from hw.outputs import OutputError, open_outputs, watch_button
 
-    names = ("buzzer_pin", "vibration_pin", "led_pin", "vibration_strength", "sound", "voice")
-    chosen = OutputSettings(**{name: getattr(settings.cues, name) for name in names})
+    chosen = output_settings(settings)
     loop = asyncio.get_running_loop()
     with ExitStack() as stack:
         cueing = None
@@ -292,6 +291,14 @@ def _cueing(
             logging.getLogger(__name__).warning("no cues: %s", error)
             cueing = None
         yield cueing
+
+
+def output_settings(settings: "AgentConfig") -> "OutputSettings":
+    """Return what gives the cues."""
+    from hw.outputs import OutputSettings
+
+    names = ("buzzer_pin", "vibration_pin", "led_pin", "vibration_strength", "sound", "voice")
+    return OutputSettings(**{name: getattr(settings.cues, name) for name in names})
 
 
 def device_source(settings: "AgentConfig", clock: "Clock") -> "Source":

@@ -42,8 +42,8 @@ def demo(
     replay: Annotated[Path | None, typer.Option(help="Walk this recording.")] = None,
     profile: Annotated[Path | None, typer.Option(help="TOML of the recording's device.")] = None,
     patient: Annotated[
-        Literal["healthy", "mild", "moderate", "severe"],
-        typer.Option(help="How much foot drop the virtual patient has."),
+        Literal["healthy", "mild", "moderate", "severe", "exercises"],
+        typer.Option(help="How much foot drop the virtual patient has; or: does the exercises."),
     ] = "moderate",
     device: Annotated[
         str,
@@ -125,6 +125,7 @@ async def _demo(
     folder: Path,
     picture: Path | None,
 ) -> None:
+    from edge.exercises.plan import STANDARD
     from edge.live import LiveView
     from pipeline.embedded import embedded_broker
 
@@ -144,7 +145,13 @@ async def _demo(
 
         household = stack.enter_context(
             open_household(
-                agent_config, source, clock, calibrated=True, once=True, announce=announce
+                agent_config,
+                source,
+                clock,
+                calibrated=True,
+                once=True,
+                plan=STANDARD,
+                announce=announce,
             )
         )
         agent = household.agent

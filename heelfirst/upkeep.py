@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from heelfirst.agent_process import device_source
+from heelfirst.agent_process import device_source, output_settings
 from heelfirst.console import EXIT_FAILED, say
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def doctor(
     agent: Annotated[Path | None, typer.Option(help="The agent's TOML.")] = None,
     pipeline: Annotated[Path | None, typer.Option(help="The pipeline's TOML.")] = None,
 ) -> None:
-    """Examine clock, disk, device, broker, store and registry; say what to do.
+    """Examine both sides, from the clock to the journal; say what is wrong and what to do.
 
     Without a file both sides are examined with their defaults. Exit code 1: something is ill.
     """
@@ -45,10 +45,16 @@ def _agent_findings(file: Path | None) -> "AsyncIterator[Finding]":
     from edge.config import AgentConfig, load
     from edge.doctor import examine
     from hw.clock import SystemClock
+    from hw.outputs.probe import problems
 
     settings = load(file) if file else AgentConfig()
     clock = SystemClock(settings.trust_wall_clock)
-    return examine(settings, clock, lambda: device_source(settings, clock))
+    return examine(
+        settings,
+        clock,
+        lambda: device_source(settings, clock),
+        lambda: problems(output_settings(settings)),
+    )
 
 
 def _pipeline_findings(file: Path | None) -> "AsyncIterator[Finding]":

@@ -2,7 +2,7 @@
 
 How the page uses it (all calls in the event loop, times monotonic [ns]):
 
-    watch = ExerciseWatch(profile, ...)          # a companion of the agent, edge/exercises/watch.py
+    watch = build_watch(config, source.profile)  # a companion of the agent, edge/exercises/watch.py
     watch.plan                                   # tuple[wire.Dose, ...] as the therapist set it
     watch.live()                                 # LiveSet | None: what is done now, also unguided
     watch.begin(dose, now_ns)                    # "Start": a GuidedSession, now `watch.session`
@@ -138,6 +138,8 @@ class GuidedSession:
         self._rest_until_ns = 0
         self._said_left = 0
         self._held = False
+        self.reached = False
+        """Whether the last set that ended reached its dose, pauses within it included."""
         self._warned: set[WordKey] = set()
         self._words: list[Word] = []
         self._heard_ns = 0
@@ -170,6 +172,7 @@ class GuidedSession:
     def stop(self, now_ns: int) -> None:
         """End the session now."""
         if not self.is_over:
+            self.reached = self.is_doing and self._is_complete()
             self.phase = "stopped"
             self._say("stopped")
 
@@ -293,6 +296,7 @@ class GuidedSession:
     # -- between sets -----------------------------------------------------------------------
 
     def _end_set(self, now_ns: int) -> None:
+        self.reached = self._is_complete()
         self._ended_ns, self._hold_s = self._seen_ns, 0.0
         if self._set >= self.dose.sets:
             self.phase = "done"

@@ -14,6 +14,7 @@ from typing import Final
 
 from edge import wire
 from edge.companion import Companion
+from edge.config import AgentConfig
 from edge.events import fit
 from edge.exercises.guide import GuidedSession, Word
 from edge.exercises.habits import HabitName, HabitWatch, Reminder, ReminderSwitch
@@ -29,7 +30,7 @@ from kernels.exercises import (
 )
 from kernels.exercises.quality import hold_s, range_deg, tempo_per_min
 
-__all__ = ["SWITCH_FILE", "ExerciseWatch", "NamedReminder"]
+__all__ = ["SWITCH_FILE", "ExerciseWatch", "NamedReminder", "build_watch"]
 
 GATHER_NS: Final = 200_000_000
 """Samples gathered before they are looked at: small blocks cost the most."""
@@ -188,10 +189,12 @@ class ExerciseWatch(Companion):
         if is_doing == self._was_doing:
             return
         self._was_doing = is_doing
-        if is_doing:
-            self._unsent += self._events(self._recogniser.close(), ended=False)
+        dose = self.session.dose if self.session is not None and is_doing else None
+        self._unsent += self._events(self._recogniser.close(), ended=not is_doing)
+        if dose is None:
+            self._recogniser.expect(None)
         else:
-            self._unsent += self._events(self._recogniser.close(least=1), ended=True)
+            self._recogniser.expect(dose.exercise, dose.side)
 
     def _take_unsent(self) -> list[wire.Event]:
         events, self._unsent = self._unsent, []
@@ -208,8 +211,8 @@ class ExerciseWatch(Companion):
                 events += self._habits.crossed(one)
                 continue
             guided = self._is_guided(one, ended)
-            if guided or not ended:
-                events.append(self._event(one, guided))
+            reached = self.session.reached if guided and ended and self.session else None
+            events.append(self._event(one, guided, reached))
         return events
 
     def _is_guided(self, one: ExerciseSet, ended: bool | None) -> bool:
@@ -220,7 +223,8 @@ class ExerciseWatch(Companion):
         dose = session.dose
         return one.name == dose.exercise and dose.side in (None, one.side)
 
-    def _event(self, one: ExerciseSet, guided: bool) -> wire.Event:
+    def _event(self, one: ExerciseSet, guided: bool, reached: bool | None) -> wire.Event:
+        """Return a set as an event; `reached`: the guide says whether its dose is complete."""
         rating = rate(one, self._other_range(one))
         tempo, extent = tempo_per_min(one), range_deg(one)
         if extent is not None and one.side is not None:
@@ -228,6 +232,7 @@ class ExerciseWatch(Companion):
         dose = dose_of(self.plan, one.name, one.side)
         if guided and self.session is not None and dose is None:
             dose = self.session.dose
+        complete = is_complete(dose, one.count, one.duration_s, tempo)
         values = {
             "side": one.side,
             "exercise": one.name,
@@ -239,7 +244,7 @@ class ExerciseWatch(Companion):
             "quality": rating.quality,
             "advice": rating.advice,
             "guided": guided,
-            "is_complete": is_complete(dose, one.count, one.duration_s, tempo),
+            "is_complete": complete if reached is None else reached,
         }
         return fit(wire.Exercise, one.begin_ns, values)
 
@@ -263,6 +268,25 @@ class NamedReminder:
         """Return "long_sitting", "legs_crossed" or None."""
         found = self._watch.reminder(self._now_ns())
         return None if found is None else found.habit
+
+
+def build_watch(
+    config: AgentConfig, profile: Profile, plan: Sequence[wire.Dose] = ()
+) -> ExerciseWatch | None:
+    """Return what recognises exercises as the settings say; None where they are switched off."""
+    wanted = config.exercises
+    if not wanted.enabled:
+        return None
+    side = config.source.side
+    return ExerciseWatch(
+        profile,
+        SIDES if side == "both" else (side,),
+        plan=plan,
+        long_sitting_min=wanted.long_sitting_min,
+        crossed_min=wanted.crossed_min,
+        state_dir=Path(config.state.dir),
+        reminders=wanted.reminders,
+    )
 
 
 def _sensors(profile: Profile, side: Side) -> FootSensors:

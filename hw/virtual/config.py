@@ -1,11 +1,14 @@
 """Settings of the virtual patient: the person, the two legs, the device, the programme."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
-from hw.source import HwError, Side
+from hw.source import Side
+from hw.virtual.manner import EXERCISES, Manner, VirtualConfigError, manner
+from hw.virtual.manner import check_within as _within
 
 __all__ = [
+    "EXERCISING",
     "PRESETS",
     "DeviceConfig",
     "LegConfig",
@@ -16,25 +19,26 @@ __all__ = [
     "preset",
 ]
 
-PhaseKind = Literal["stand", "walk", "turn", "sit", "shift"]
+PhaseKind = Literal[
+    "stand",
+    "walk",
+    "turn",
+    "sit",
+    "shift",
+    "stairs",
+    "fidget",
+    "cross",
+    "ankle_dorsiflexion",
+    "toe_taps",
+    "heel_walk",
+    "step_ups",
+]
 PRESETS = ("healthy", "mild", "moderate", "severe")
+EXERCISING = "exercises"
+"""A further preset: mild foot drop, and the physiotherapist's programme instead of a walk."""
 WALK_RATIO_M_MIN = 0.0062
 """Step length over cadence [m per step/min], nearly constant over speeds (Sekiya & Nagasaki 1998,
 doi 10.1016/S0966-6362(98)00012-3)."""
-
-
-class VirtualConfigError(HwError, ValueError):
-    """A setting of the virtual patient that no person could have; `key` names it."""
-
-    def __init__(self, key: str, value: object, wanted: str) -> None:
-        super().__init__(f"{key} is {value!r}; give {wanted}")
-        self.key = key
-        self.value = value
-
-
-def _within(key: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise VirtualConfigError(key, value, f"a number from {low:g} to {high:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,18 +200,31 @@ class DeviceConfig:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One entry of the programme: what the person does, for how long; `speed_m_s` of a walk."""
+    """One entry of the programme: what the person does, for how long; `speed_m_s` of a walk.
+
+    An exercise takes as long as its repetitions do, whatever `seconds` says; `manner` says how it
+    is done, well by default. "stairs" climbs and descends a flight; "fidget" is sitting with
+    restless feet; "cross" sitting with the manner's leg over the other one. Seated phases that
+    follow each other are one sitting.
+    """
 
     kind: PhaseKind
     seconds: float
     speed_m_s: float | None = None
+    manner: Manner | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in ("stand", "walk", "turn", "sit", "shift"):
-            raise VirtualConfigError("kind", self.kind, "stand, walk, turn, sit or shift")
+        if self.kind not in get_args(PhaseKind):
+            raise VirtualConfigError("kind", self.kind, f"one of {', '.join(get_args(PhaseKind))}")
         _within("seconds", self.seconds, 1, 86400)
         if self.speed_m_s is not None:
             _within("speed_m_s", self.speed_m_s, 0.2, 1.5)
+
+    def how(self) -> Manner:
+        """Return the manner, the good one where none is given."""
+        if self.manner is not None:
+            return self.manner
+        return EXERCISES.get(self.kind, Manner())
 
 
 _DAY: tuple[Phase, ...] = (
@@ -219,6 +236,37 @@ _DAY: tuple[Phase, ...] = (
     Phase("walk", 15),
     Phase("sit", 8),
 )
+
+
+def exercise_programme(affected: Side) -> tuple[Phase, ...]:
+    """Return the physiotherapist's programme with short rests; some sets are done badly."""
+    other: Side = "right" if affected == "left" else "left"
+
+    def seated(kind: Literal["ankle_dorsiflexion", "toe_taps"]) -> tuple[Phase, ...]:
+        return (
+            Phase(kind, 1, manner=manner(kind, affected)),
+            Phase("sit", 12),
+            Phase(kind, 1, manner=manner(kind, other)),
+            Phase("sit", 12),
+            Phase(kind, 1, manner=manner(kind, affected, "careless")),
+            Phase("sit", 12),
+        )
+
+    return (
+        Phase("stand", 3),
+        Phase("walk", 8),
+        *seated("ankle_dorsiflexion"),
+        *seated("toe_taps"),
+        Phase("stand", 4),
+        Phase("heel_walk", 1, 0.4),
+        Phase("stand", 12),
+        Phase("step_ups", 1, manner=manner("step_ups", affected)),
+        Phase("stand", 12),
+        Phase("step_ups", 1, manner=manner("step_ups", other, "half")),
+        Phase("stand", 8),
+        Phase("walk", 15),
+        Phase("cross", 40, manner=Manner(side=other)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +321,7 @@ def preset(
     device: DeviceConfig | None = None,
     programme: tuple[Phase, ...] | None = None,
 ) -> PatientConfig:
-    """Return one of `PRESETS`: foot drop on the affected leg, none on the other.
+    """Return one of `PRESETS`, or `EXERCISING`: foot drop on the affected leg, none on the other.
 
     Raises
     ------
@@ -286,8 +334,10 @@ def preset(
         "moderate": (0.6, 0.75, 0.035),
         "severe": (0.9, 0.5, 0.05),
     }
+    if name == EXERCISING:
+        name, programme = "mild", programme or exercise_programme(affected)
     if name not in table:
-        raise VirtualConfigError("preset", name, f"one of {', '.join(PRESETS)}")
+        raise VirtualConfigError("preset", name, f"one of {', '.join((*PRESETS, EXERCISING))}")
     drop, speed, variability = table[name]
     leg = LegConfig(drop=drop)
     config = PatientConfig(

@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 from hw.source import SIDES, Side
 from hw.virtual.motion import FREE, Swing
+from hw.virtual.seated import Act, SetRecord
 from hw.virtual.steps import Landing, Span
 
 __all__ = [
     "CONTACT_DTYPE",
+    "CROSSING_DTYPE",
     "DRAG_DTYPE",
     "MISSING_NS",
     "PHASE_DTYPE",
+    "REPETITION_DTYPE",
+    "SET_DTYPE",
     "STRIDE_DTYPE",
     "TOE_OFF_DTYPE",
     "Labels",
@@ -56,7 +60,31 @@ STRIDE_DTYPE: Final = np.dtype(
         ("pitch_at_toe_off_deg", np.float64),
     ]
 )
-PHASE_DTYPE: Final = np.dtype([("start_ns", np.int64), ("end_ns", np.int64), ("kind", "U8")])
+PHASE_DTYPE: Final = np.dtype([("start_ns", np.int64), ("end_ns", np.int64), ("kind", "U20")])
+SET_DTYPE: Final = np.dtype(
+    [
+        ("start_ns", np.int64),
+        ("end_ns", np.int64),
+        ("exercise", "U20"),
+        ("side", "U5"),  # empty: both legs
+        ("repetitions", np.int64),  # those that count; steps of a heel walk
+    ]
+)
+REPETITION_DTYPE: Final = np.dtype(
+    [
+        ("start_ns", np.int64),
+        ("end_ns", np.int64),
+        ("exercise", "U20"),
+        ("side", "U5"),
+        ("hold_s", np.float64),  # at the posture itself, without the way there; NaN: no hold
+        ("size", np.float64),  # pitch [deg], of step-ups the step's height [m]
+        ("counts", np.bool_),  # False: a third of the way or less, or without weight
+        ("is_good", np.bool_),  # False: as `Manner.fault_share` says
+    ]
+)
+CROSSING_DTYPE: Final = np.dtype(
+    [("start_ns", np.int64), ("end_ns", np.int64), ("side", "U5")]  # the leg on top
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +106,11 @@ class Labels:
     strides : STRIDE_DTYPE
         One per contact.
     phases : PHASE_DTYPE
-        What the person did: stand, walk, turn, sit, shift.
+        What the person did, by `Phase.kind`.
+    exercises, repetitions : SET_DTYPE, REPETITION_DTYPE
+        Sets of exercises that ended within the recording.
+    crossings : CROSSING_DTYPE
+        Times with the legs crossed while seated.
     """
 
     contacts: Mapping[Side, NDArray[Any]]
@@ -86,9 +118,18 @@ class Labels:
     drags: Mapping[Side, NDArray[Any]]
     strides: Mapping[Side, NDArray[Any]]
     phases: NDArray[Any]
+    exercises: NDArray[Any]
+    repetitions: NDArray[Any]
+    crossings: NDArray[Any]
 
 
-def make_labels(landings: Iterable[Landing], phases: Iterable[Span], end_s: float) -> Labels:
+def make_labels(
+    landings: Iterable[Landing],
+    phases: Iterable[Span],
+    end_s: float,
+    sets: Iterable[SetRecord] = (),
+    acts: Iterable[Act] = (),
+) -> Labels:
     """Return the labels of what happened before `end_s`."""
     by_side: dict[Side, list[Landing]] = {side: [] for side in SIDES}
     for landing in landings:
@@ -109,7 +150,31 @@ def make_labels(landings: Iterable[Landing], phases: Iterable[Span], end_s: floa
         for span in phases
         if span.start_s < end_s
     ]
-    return Labels(contacts, toe_offs, drags, strides, np.array(spans, dtype=PHASE_DTYPE))
+    phase_rows = np.array(spans, dtype=PHASE_DTYPE)
+    whole = sorted((s for s in sets if s.end_s <= end_s), key=lambda item: item.start_s)
+    return Labels(
+        contacts, toe_offs, drags, strides, phase_rows, *_exercises(whole), _crossings(acts, end_s)
+    )
+
+
+def _exercises(sets: Iterable[SetRecord]) -> tuple[NDArray[Any], NDArray[Any]]:
+    rows, parts = [], []
+    for item in sets:
+        count = sum(part[4] for part in item.repetitions)
+        rows.append((_ns(item.start_s), _ns(item.end_s), item.exercise, item.side, count))
+        for start_s, end_s, hold_s, size, counts, is_good in item.repetitions:
+            what = (item.exercise, item.side, hold_s, size, counts, is_good)
+            parts.append((_ns(start_s), _ns(end_s), *what))
+    return np.array(rows, dtype=SET_DTYPE), np.array(parts, dtype=REPETITION_DTYPE)
+
+
+def _crossings(acts: Iterable[Act], end_s: float) -> NDArray[Any]:
+    rows = [
+        (_ns(act.start_s), _ns(min(act.end_s, end_s)), act.side)
+        for act in acts
+        if act.crosses and act.start_s < end_s
+    ]
+    return np.array(sorted(rows), dtype=CROSSING_DTYPE)
 
 
 def _ns(seconds: float) -> int:

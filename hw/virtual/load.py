@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.source import SIDES, Side
-from hw.virtual.motion import FREE, SCUFF, Drag, smooth
+from hw.virtual.heels import HeelStance
+from hw.virtual.motion import FREE, SCUFF, Drag, Stance, smooth
 from hw.virtual.steps import FLAT, HEEL, Landing, Pause, Step
 
 __all__ = ["REGIONS", "cell_weights", "forces", "region_shares"]
@@ -82,6 +83,9 @@ def forces(
 def region_shares(t: Array, landing: Landing) -> Array:
     """Return [n, regions]: the regions' shares of a stance's force at times t [s]."""
     stance, pace = landing.stance, landing.spread
+    if isinstance(stance, HeelStance):
+        heel, middle = _on_heel(t, stance)
+        return _split(t, stance, landing, heel, middle)
     heel_s = stance.contact_s + max(0.0, -landing.lead_s)
     fore_s = stance.contact_s + max(0.0, landing.lead_s)
     if landing.strike == HEEL:
@@ -97,6 +101,18 @@ def region_shares(t: Array, landing: Landing) -> Array:
     else:
         settled = _onset((t - heel_s) / (0.09 * pace))
         heel, middle = _PLATEAU[0] * settled, _PLATEAU[1] * settled
+    return _split(t, stance, landing, heel, middle)
+
+
+def _on_heel(t: Array, stance: HeelStance) -> tuple[Array, Array]:
+    """Return the shares of heel and midfoot of a stance on the heel."""
+    down = stance.lowered(t)
+    middle = 0.04 * (1 - down) + _PLATEAU[1] * down
+    return 1 - middle - (stance.fore * (1 - down) + _PLATEAU[2] * down), middle
+
+
+def _split(t: Array, stance: Stance, landing: Landing, heel: Array, middle: Array) -> Array:
+    """Return the regions' shares from those of the landing, with the rolling off over the toes."""
     if np.isfinite(stance.heel_off_s):
         begin = max(stance.flat_s, stance.heel_off_s - 1.0)
         begin += (0.05 if landing.strike == HEEL else 0.35) * (stance.heel_off_s - begin)
@@ -142,7 +158,8 @@ def _pause(t: Array, pause: Pause) -> tuple[Array, Array]:
     since, until = t - pause.start_s, pause.end_s - t
     whole = np.ones_like(t)
     if pause.kind == "sit":
-        seated = smooth((since - 0.5) / _SIT_S) * smooth(until / _SIT_S)
+        seated = smooth((since - 0.5) / _SIT_S) if not pause.was_seated else np.ones_like(t)
+        seated = seated * (smooth(until / _SIT_S) if not pause.stays_seated else 1.0)
         whole = 1 - (1 - SEATED_SHARE) * seated
     settle = _transfer(since / _STOP_S, _STOP_S)
     left = pause.left_share + (0.5 - pause.left_share) * settle

@@ -127,8 +127,9 @@ class Pose:
 class Stance:
     """A foot on the ground from `contact_s`; it ends at `off_s`, infinite until that is planned.
 
-    `place` is where the heel rests. `slide` is the velocity forward and up that the foot still
-    has at contact [m/s]; sole and shoe give way until it is spent.
+    `place` is where the heel rests, on a floor or step of this `height` [m]. `slide` is the
+    velocity forward and up that the foot still has at contact [m/s]; sole and shoe give way until
+    it is spent.
     """
 
     length_m: float
@@ -144,6 +145,7 @@ class Stance:
     off_s: float = np.inf
     off_pitch: float = 0.0
     off_rate: float = 0.0
+    height: float = 0.0
 
     def pose(self, t: Array) -> Pose:
         """Return the pose at times within the stance [s]."""
@@ -168,6 +170,8 @@ class Stance:
             heel += np.column_stack(
                 [along * np.cos(self.yaw), along * np.sin(self.yaw), up * rest + hit]
             )
+        if self.height:
+            heel[:, 2] += self.height
         return Pose(heel, np.full_like(t, self.yaw), pitch, np.zeros_like(t))
 
     def give(self, since: Array | float) -> Array:
@@ -227,6 +231,8 @@ class Swing:
         yaw = self.before.yaw + (self.after.yaw - self.before.yaw) * smooth(u)
         toe = self._way(u, along)
         toe[:, 2] = self._clear_heel(u, self._height(u) + self.lift_m * hoist(u), pitch)
+        if self.before.height or self.after.height:
+            toe[:, 2] += self._climb(u)
         if self.drag.kind == SCUFF:
             brake = transient(t - self.drag.start_s, _SCUFF_S) * smooth((1 - u) / 0.1)
             toe[:, 0] -= 6.0 * brake * np.cos(yaw)
@@ -234,6 +240,12 @@ class Swing:
             pitch = pitch - 80.0 * brake
         heel = _heel_of(toe, yaw, pitch, self.before.length_m)
         return Pose(heel, yaw, pitch, self.roll * bump(u))
+
+    def _climb(self, u: Array) -> Array:
+        """Return the height of the step below the foot: early up, late down, clear of the edge."""
+        begin, end = self.before.height, self.after.height
+        way = smooth(u / 0.7) if end > begin else smooth((u - 0.3) / 0.7)
+        return np.asarray(begin + (end - begin) * way)
 
     def _clear_heel(self, u: Array, toe: Array, pitch: Array) -> Array:
         """Return the toe's height, raised smoothly where the heel would touch the ground."""

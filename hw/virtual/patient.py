@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from hw import profile as profiles
 from hw.source import SIDES, Block, Clock, FootProfile, FootSeries, Profile, Recording, Side
+from hw.virtual.activities import ActivityPlanner
 from hw.virtual.config import PatientConfig
 from hw.virtual.labels import Labels, make_labels
 from hw.virtual.load import forces, region_shares
 from hw.virtual.motion import Pose, bump
-from hw.virtual.plan import Planner
+from hw.virtual.seated import Act, SetRecord
 from hw.virtual.sensors import CellSensors, ImuSensor, PacketLoss
 from hw.virtual.steps import Landing, Span
 
@@ -113,9 +114,11 @@ class _Stream:
         config = patient.config
         seeds = np.random.SeedSequence(patient.seed).spawn(1 + 3 * len(SIDES))
         self._config = config
-        self._planner = Planner(config, np.random.default_rng(seeds[0]))
+        self._planner = ActivityPlanner(config, np.random.default_rng(seeds[0]))
         self._history: dict[tuple[Side, float], Landing] = {}
         self._phases: dict[float, Span] = {}
+        self._sets: dict[float, SetRecord] = {}
+        self._acts: dict[tuple[Side, float], Act] = {}
         self._keep = keep
         self._next = 0
         self._cells: dict[Side, CellSensors] = {}
@@ -142,7 +145,8 @@ class _Stream:
     def labels(self, end_s: float) -> Labels:
         """Return the truth up to `end_s`; needs `keep`."""
         landings = sorted(self._history.values(), key=lambda item: item.stance.contact_s)
-        return make_labels(landings, self._phases.values(), end_s)
+        acts = list(self._acts.values())
+        return make_labels(landings, self._phases.values(), end_s, self._sets.values(), acts)
 
     def __iter__(self) -> Iterator[dict[Side, FootSeries]]:
         while True:
@@ -169,6 +173,10 @@ class _Stream:
                     self._history.setdefault((side, item.stance.contact_s), item)
         for phase in self._planner.phases:
             self._phases.setdefault(phase.start_s, phase)
+        for record in self._planner.sets:
+            self._sets.setdefault(record.start_s, record)
+        for act in self._planner.acts:
+            self._acts.setdefault((act.side, act.start_s), act)
 
     def _foot(
         self, side: Side, t: Array, time_ns: NDArray[np.int64], force: tuple[Array, Array]
@@ -181,10 +189,17 @@ class _Stream:
         if side in self._cells:
             regions, lean = _regions(t, landings, *force)
             _squeeze(t, landings, device.squeeze_n, regions)
+            _act(t, side, self._planner.acts, regions)
             load = self._cells[side].sample(t, regions, lean, noise[:, 6:])[here]
         if side in self._imu:
             step_s = 1 / device.rate_hz
-            imu = self._imu[side].sample(t, step_s, lambda at: _pose(at, landings), noise[:, :6])
+            mine = [act for act in self._planner.acts if act.side == side]
+            size = self._config.foot_length_m
+
+            def pose(at: Array) -> Pose:
+                return _moved(at, _pose(at, landings), mine, size)
+
+            imu = self._imu[side].sample(t, step_s, pose, noise[:, :6])
             imu = imu[here]
         return FootSeries(time_ns[here], load, imu)
 
@@ -211,6 +226,24 @@ def _squeeze(t: Array, landings: list[Landing], size_n: float, regions: Array) -
         if item.swing is not None and item.squeeze > 0:
             u = (t - item.swing.before.off_s) / item.swing.duration_s
             regions[:, 3] += size_n * item.squeeze * bump(u)
+
+
+def _act(t: Array, side: Side, acts: list[Act], regions: Array) -> None:
+    """Change the regions' forces by what the seated feet do."""
+    for act in acts:
+        if act.start_s <= t[-1] and act.end_s + 1.0 >= t[0]:
+            if act.side == side:
+                act.load(t, regions)
+            else:
+                regions *= act.other_gain(t)[:, None]
+
+
+def _moved(t: Array, pose: Pose, acts: list[Act], length_m: float) -> Pose:
+    """Return the pose of a foot with what it does while seated."""
+    for act in acts:
+        if act.start_s <= t[-1] and act.end_s + 1.0 >= t[0]:
+            pose = act.move(t, pose, length_m)
+    return pose
 
 
 def _pose(t: Array, landings: list[Landing]) -> Pose:

@@ -11,19 +11,22 @@ import numpy as np
 
 from hw.source import SIDES, Side
 from hw.virtual.config import LegConfig, PatientConfig, Phase
+from hw.virtual.heels import HeelStance, heel_swing, on_heel
 from hw.virtual.motion import FREE, FULL, LATE_RELEASE, SCUFF, Drag, Stance, Swing
+from hw.virtual.seated import Act, SetRecord
 from hw.virtual.steps import FLAT, HEEL, TOE, Landing, Pause, Span, Step
 
-__all__ = ["Planner"]
+__all__ = ["Footfall", "Planner", "normal"]
 
 HALF_STEP_WIDTH_M: Final = 0.05
 TOE_OUT_RAD: Final = np.radians(6.0)
 NORMAL_SPEED_M_S: Final = 1.3
 _LEAST_DRAG_SPEED_M_S: Final = 0.6
+SEATED: Final = ("sit", "fidget", "cross", "ankle_dorsiflexion", "toe_taps")
 
 
 @dataclass(frozen=True, slots=True)
-class _Footfall:
+class Footfall:
     """What a step needs to know: when, how far, how much turning, and who carried the weight."""
 
     start_s: float
@@ -34,6 +37,8 @@ class _Footfall:
     trail_share: float
     bounce: tuple[float, float]
     turning: bool
+    strike: int | None = None  # None: as the leg does it
+    heels: tuple[float, float] | None = None  # on the heels: pitch [rad], share on the forefoot
 
 
 class Planner:
@@ -53,6 +58,10 @@ class Planner:
         self.intervals: list[Step | Pause] = []
         self.landings: dict[Side, list[Landing]] = {side: [self._first(side)] for side in SIDES}
         self.phases: list[Span] = []
+        self.acts: list[Act] = []
+        self.sets: list[SetRecord] = []
+        self._level_m = 0.0
+        self._is_seated = False
 
     def extend(self, until_s: float) -> None:
         """Plan until three steps or pauses begin after `until_s`."""
@@ -63,7 +72,7 @@ class Planner:
             if phase.kind in ("walk", "turn"):
                 self._step(phase.speed_m_s or self._config.speed_m_s, turn=phase.kind == "turn")
             else:
-                self._pause(phase)
+                self._do(phase)
             self.phases[-1].end_s = max(self.phases[-1].end_s, self._now_s)
 
     def forget(self, before_s: float) -> None:
@@ -73,6 +82,8 @@ class Planner:
         for side in SIDES:
             landings = self.landings[side]
             self.landings[side] = [item for item in landings if item.stance.off_s >= before_s]
+        self.acts = [item for item in self.acts if item.end_s + 1 >= before_s]
+        self.sets = [item for item in self.sets if item.end_s >= before_s]
 
     def _first(self, side: Side) -> Landing:
         sign = 1.0 if side == "left" else -1.0
@@ -88,6 +99,14 @@ class Planner:
         end = self._now_s + phase.seconds if phase.kind in ("walk", "turn") else self._now_s
         self.phases.append(Span(phase, self._now_s, end))
 
+    def _do(self, phase: Phase) -> None:
+        """Plan a phase that is no walk; `ActivityPlanner` knows more of them."""
+        self._pause(phase)
+
+    def _sit(self, phase: Phase, before_s: float, after_s: float) -> float:
+        """Return how long the person sits [s]; the feet rest `before_s` and `after_s` at least."""
+        return max(phase.seconds, 4.0)
+
     def _pause(self, phase: Phase) -> None:
         if not self._standing:
             self._close()
@@ -97,10 +116,19 @@ class Planner:
         angles = self._rng.uniform(0, 2 * np.pi, 2)
         sway = (float(angles[0]), float(angles[1]), float(self._rng.uniform(0.01, 0.04)))
         kind: Literal["stand", "sit", "shift"] = "stand"
-        if phase.kind == "sit" or phase.kind == "shift":
+        if phase.kind == "shift":
             kind = phase.kind
-        seconds = max(phase.seconds, 4.0 if kind == "sit" else 1.5)
-        pause = Pause(self._now_s, self._now_s + seconds, kind, share, sway)
+        was_seated = stays_seated = False
+        seconds = max(phase.seconds, 1.5)
+        if phase.kind in SEATED:
+            kind = "sit"
+            following = self._config.programme[self._phase % len(self._config.programme)]
+            was_seated, stays_seated = self._is_seated, following.kind in SEATED
+            seconds = self._sit(phase, 1.0 if was_seated else 2.2, 1.0 if stays_seated else 2.0)
+            self._is_seated = stays_seated
+        pause = Pause(
+            self._now_s, self._now_s + seconds, kind, share, sway, was_seated, stays_seated
+        )
         self.intervals.append(pause)
         self._now_s = pause.end_s
         self._standing = True
@@ -111,19 +139,19 @@ class Planner:
         config, rng = self._config, self._rng
         usual = 60.0 / config.cadence(speed)
         spread = config.variability
-        step_s = usual * (1 + spread * _normal(rng)) * self._limp()
-        advance = speed * step_s * (1 + 0.6 * spread * _normal(rng))
-        swing_s = usual_swing_s(2 * usual) * (1 + spread * _normal(rng))
+        step_s = usual * (1 + spread * normal(rng)) * self._limp()
+        advance = speed * step_s * (1 + 0.6 * spread * normal(rng))
+        swing_s = usual_swing_s(2 * usual) * (1 + spread * normal(rng))
         first = self._standing
         if first:
             swing_s = min(swing_s, 0.6)
             step_s = max(step_s, swing_s + 0.5)
             advance = 0.6 * speed * usual
         swing_s = min(swing_s, 0.85 * step_s)
-        turning = np.radians(rng.uniform(28, 40)) if turn else np.radians(0.5) * _normal(rng)
+        turning = np.radians(rng.uniform(28, 40)) if turn else np.radians(0.5) * normal(rng)
         bounce = 0.25 * min(1.0, speed / NORMAL_SPEED_M_S) ** 1.5
         self._footfall(
-            _Footfall(
+            Footfall(
                 start_s=self._now_s,
                 end_s=self._now_s + step_s,
                 swing_s=swing_s,
@@ -142,7 +170,7 @@ class Planner:
         step_s = 60.0 / self._config.cadence(speed)
         swing_s = usual_swing_s(2 * step_s)
         self._footfall(
-            _Footfall(
+            Footfall(
                 start_s=self._now_s,
                 end_s=self._now_s + step_s,
                 swing_s=min(swing_s, 0.85 * step_s),
@@ -160,7 +188,7 @@ class Planner:
         more = self._config.leg(self._next).drop - self._config.leg(other).drop
         return 1 + 0.06 * more
 
-    def _footfall(self, fall: _Footfall) -> None:
+    def _footfall(self, fall: Footfall) -> None:
         side, rng = self._next, self._rng
         leg = self._config.leg(side)
         before = self.landings[side][-1]
@@ -168,24 +196,30 @@ class Planner:
         ahead = np.array([np.cos(self._heading), np.sin(self._heading)])
         self._at = self._at + fall.advance_m * ahead
         sign = 1.0 if side == "left" else -1.0
-        width = sign * (HALF_STEP_WIDTH_M + 0.006 * _normal(rng))
+        width = sign * (HALF_STEP_WIDTH_M + 0.006 * normal(rng))
         place = self._at + width * np.array([-ahead[1], ahead[0]])
         off = fall.end_s - fall.swing_s
         length = float(np.hypot(*np.subtract(place, before.stance.place)))
         pace = length / 2 / max(fall.end_s - fall.start_s, 0.2)
         kind = self._drag_kind(leg, fall, length / fall.swing_s)
-        landing = self._land(side, leg, kind, pace)
+        landing = self._land(side, leg, kind, pace, fall.strike)
+        if fall.heels is not None:
+            landing.stance = on_heel(landing.stance, *fall.heels)
+            landing.strike, landing.lead_s = HEEL, float("nan")
         landing.stance.place = (float(place[0]), float(place[1]))
         landing.stance.yaw = self._heading + sign * TOE_OUT_RAD
         landing.stance.contact_s = fall.end_s
         landing.stance.flat_s += fall.end_s
+        landing.stance.height = self._level_m
         landing.turning = fall.turning
         rested = side in self._rested
         landing.previous_contact_s = None if rested else before.stance.contact_s
         self._rested.discard(side)
         before.stance.off_s = off
-        self._push_off(before.stance, leg, pace)
+        self._push_off(before.stance, leg, pace, flat=fall.heels is not None)
         swing = self._swing(side, leg, landing, kind, pace)
+        if fall.heels is not None:
+            swing = heel_swing(swing)
         landing.swing = swing
         self.landings[side].append(landing)
         self.intervals.append(
@@ -195,25 +229,29 @@ class Planner:
         self._now_s = fall.end_s
         self._next = "right" if side == "left" else "left"
 
-    def _drag_kind(self, leg: LegConfig, fall: _Footfall, speed: float) -> int:
+    def _drag_kind(self, leg: LegConfig, fall: Footfall, speed: float) -> int:
         draw = self._rng.random(2)
+        if fall.strike is not None or fall.heels is not None:
+            return FREE
         fair = not fall.turning and speed > _LEAST_DRAG_SPEED_M_S
         if not fair or draw[0] >= leg.drags():
             return FREE
         mix = np.cumsum(leg.drag_mix) / np.sum(leg.drag_mix)
         return (LATE_RELEASE, SCUFF, FULL)[int(np.searchsorted(mix, draw[1], side="right"))]
 
-    def _land(self, side: Side, leg: LegConfig, drag: int, pace: float) -> Landing:
+    def _land(
+        self, side: Side, leg: LegConfig, drag: int, pace: float, wanted: int | None
+    ) -> Landing:
         """Draw the strike type and what follows from it: pitch, rate, heel lead, time to flat."""
         rng = self._rng
         brisk = min(1.0, pace / NORMAL_SPEED_M_S)
         mix = np.cumsum(leg.strikes())
         strike = int(np.searchsorted(mix, rng.random(), side="right")) + 1
-        strike = TOE if drag == FULL else min(strike, TOE)
+        strike = wanted or (TOE if drag == FULL else min(strike, TOE))
         a, b, c = rng.random(3)
         if strike == HEEL:
             usual = 13 + 8 * brisk - 3 * leg.drop
-            pitch = float(np.clip(usual + 2.0 * _normal(rng), 11.0, 28.0))
+            pitch = float(np.clip(usual + 2.0 * normal(rng), 11.0, 28.0))
             lead = 0.036 + 0.0025 * pitch * (1.4 - 0.4 * brisk) * (0.7 + 0.6 * a)
             rate, hit, share = -40.0, 12 + 24 * brisk, 0.0
         elif strike == FLAT:
@@ -239,16 +277,22 @@ class Planner:
         )
         landing = Landing(side, stance, strike, lead, share)
         landing.spread = float(rng.uniform(0.7, 1.4))
-        landing.lean = float(np.clip(0.3 * leg.drop + 0.3 * _normal(rng), -0.8, 1.0))
+        landing.lean = float(np.clip(0.3 * leg.drop + 0.3 * normal(rng), -0.8, 1.0))
         landing.squeeze = float(rng.random())
         return landing
 
-    def _push_off(self, stance: Stance, leg: LegConfig, pace: float) -> None:
+    def _push_off(self, stance: Stance, leg: LegConfig, pace: float, flat: bool) -> None:
+        """Roll over the toes until toe off; `flat`: lift the foot as it stands instead."""
+        if flat:
+            stance.off_pitch = 0.0
+            if isinstance(stance, HeelStance) and not np.isfinite(stance.lower_s):
+                stance.off_pitch = stance.rest
+            return
         brisk = min(1.0, pace / NORMAL_SPEED_M_S)
         whole = stance.off_s - max(stance.contact_s, stance.off_s - 3.0)
         span = float(np.clip(0.38 * whole, 0.16, 0.7))
         stance.heel_off_s = stance.off_s - min(span, 0.6 * (stance.off_s - stance.flat_s))
-        pitch = -(30 + 26 * brisk) * (1 - 0.35 * leg.drop) * (1 + 0.04 * _normal(self._rng))
+        pitch = -(30 + 26 * brisk) * (1 - 0.35 * leg.drop) * (1 + 0.04 * normal(self._rng))
         stance.off_pitch = float(np.radians(pitch))
         stance.off_rate = 1.9 * stance.off_pitch / (stance.off_s - stance.heel_off_s)
 
@@ -260,7 +304,7 @@ class Planner:
         more = 0.5 * abs(after.rate) * (1 - peak_at) * (after.contact_s - before.off_s)
         peak = min(after.pitch + more, -0.02) if landing.strike == TOE else after.pitch + more
         drag = self._drag(leg, kind, before.off_s, after.contact_s)
-        toe = 0.015 - 0.006 * leg.drop + 0.003 * _normal(rng)
+        toe = 0.015 - 0.006 * leg.drop + 0.003 * normal(rng)
         toe = float(np.clip(toe, 0.004, 0.026))
         if kind in (LATE_RELEASE, SCUFF):
             # The toes hang until they are free; they turn up only then.
@@ -271,7 +315,7 @@ class Planner:
         first = toe + 0.01 + 0.018 * brisk
         steppage = leg.steppage() * float(rng.uniform(0.7, 1.3)) if kind == FREE else 0.0
         sign = 1.0 if side == "left" else -1.0
-        lateral = 0.03 + 0.01 * brisk + leg.circumduction() + 0.004 * _normal(rng)
+        lateral = 0.03 + 0.01 * brisk + leg.circumduction() + 0.004 * normal(rng)
         return Swing(
             before=before,
             after=after,
@@ -329,6 +373,6 @@ def _heights(
     return free if strike == HEEL else (*free, second)
 
 
-def _normal(rng: np.random.Generator) -> float:
+def normal(rng: np.random.Generator) -> float:
     """Return a normal draw, cut at two and a half standard deviations."""
     return float(np.clip(rng.standard_normal(), -2.5, 2.5))

@@ -71,13 +71,18 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Both feet on the ground; `left_share` of the weight on the left foot at the begin."""
+    """Both feet on the ground; `left_share` of the weight on the left foot at the begin.
+
+    `was_seated`, `stays_seated`: the person sat before, and sits afterwards.
+    """
 
     start_s: float
     end_s: float
     kind: Literal["stand", "sit", "shift"]
     left_share: float
     sway: tuple[float, float, float]  # phases of the sway [rad], and its size
+    was_seated: bool = False
+    stays_seated: bool = False
 
 
 @dataclass(slots=True)
