@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edge.config import AgentConfig
     from edge.cueing import Cueing
     from edge.cues import Conditions
+    from edge.exercises.watch import ExerciseWatch
     from edge.metrics import AgentMetrics
     from edge.page.server import PageServer
     from edge.page.sharing import SharingPause
