@@ -24,8 +24,8 @@ import aiomqtt
 import numpy as np
 
 from edge import wire
-from edge.agent import assemble
 from edge.analyse import foot_config
+from edge.assembly import assemble
 from edge.clock import LoopClock
 from edge.config import build
 from edge.events import URGENT, Record, to_wire

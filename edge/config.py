@@ -30,6 +30,7 @@ __all__ = [
     "BrokerConfig",
     "ConfigError",
     "CueConfig",
+    "ExercisesConfig",
     "OutboxConfig",
     "PageConfig",
     "SourceConfig",
@@ -239,6 +240,25 @@ class CueConfig(Section, frozen=True):
             yield Problem(f"{at}enabled", "there is nothing to give a cue with", remedy)
 
 
+class ExercisesConfig(Section, frozen=True):
+    """Home exercises and habits.
+
+    Attributes
+    ----------
+    enabled : bool
+        Recognise them.
+    reminders : bool
+        Remind gently of long sitting and crossed legs, until the patient says otherwise.
+    long_sitting_min, crossed_min : float
+        From when on sitting is long, and crossed legs bring a reminder [min].
+    """
+
+    enabled: bool = True
+    reminders: bool = True
+    long_sitting_min: Annotated[float, Meta(ge=10, le=600)] = 60.0
+    crossed_min: Annotated[float, Meta(ge=1, le=600)] = 10.0
+
+
 class PageConfig(Section, frozen=True):
     """The patient's page.
 
@@ -317,6 +337,7 @@ class AgentConfig(Section, frozen=True):
     broker: BrokerConfig = BrokerConfig()
     outbox: OutboxConfig = OutboxConfig()
     cues: CueConfig = CueConfig()
+    exercises: ExercisesConfig = ExercisesConfig()
     page: PageConfig = PageConfig()
     state: StateConfig = StateConfig()
     metrics: MetricsConfig = MetricsConfig()

@@ -14,7 +14,7 @@ One connection, one thread: the agent's writer. See edge/outbox_file.py for the 
 
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,9 +26,12 @@ from edge.clock import new_boot_id
 from edge.eventtime import EventTimes
 from edge.gaps import GapRows
 from edge.losses import Loss, Losses, priority_of, what_of
-from edge.outbox_file import FAILURES, OutboxError, open_file
+from edge.outbox_caps import Caps, shed
+from edge.outbox_file import OutboxError, open_file
+from edge.outbox_layout import FAILURES
+from edge.outbox_salvage import Salvage
 from edge.rows import NewRow, OutboxCounts, Row, Stored, Table
-from edge.stamping import CHUNK, Stamper
+from edge.stamping import Stamper
 
 __all__ = ["BUFFER_EVENTS", "Outbox", "OutboxCounts", "Ranges", "Row"]
 
@@ -39,8 +42,6 @@ BUFFER_EVENTS = 5000
 """Events that wait in memory on a full disk: over half an hour of brisk walking."""
 MAX_RECEIPTS = 1000
 """Receipts that wait in memory on a full disk; a lost one comes again after the resending."""
-SLACK = 0.05
-"""Share of a cap that is freed at once, so that dropping is rare."""
 AHEAD_SEQ = 1000
 """The mark of what was handed out is written so far ahead."""
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -61,6 +62,8 @@ class Outbox:
         Caps.
     boot : str, optional
         Id of this run; None: a random one.
+    program : str
+        The program's version: a refusal of the file by an older one names it.
 
     Raises
     ------
@@ -76,15 +79,18 @@ class Outbox:
         max_rows: int = 1_000_000,
         max_bytes: int = 512 * 1024 * 1024,
         boot: str | None = None,
+        program: str = "",
     ) -> None:
         self.path = path
         self.boot = boot or new_boot_id()
         self.counts = OutboxCounts()
         self._clock_name = clock_name or self.boot
-        self._max_rows, self._max_bytes = max_rows, max_bytes
+        self._program = program
+        self._caps = Caps(max_rows, max_bytes)
         self._buffer: list[NewRow] = []
         self._receipts: list[tuple[str, Ranges]] = []
         self._losses = Losses()
+        self._has_told_of_foreign = False
         self.is_to_be_read_again = False
         """The last `pending` met a disk that did not answer, or damaged rows: more may be there."""
         self._open()
@@ -93,25 +99,32 @@ class Outbox:
         """Open the file and take up its state; what salvage could not keep becomes a gap."""
         db, salvage = open_file(self.path)
         self._broken = self._failing = False
+        before = self._losses.copy(), replace(self.counts)
         try:
             self._table = Table(db, last_seq)
             self._first_seq = self._table.level.last_seq
             db.execute("BEGIN IMMEDIATE")
             self._table.forget(self._table.damaged)
-            self._stamper = Stamper(self._table, self.boot, self._clock_name)
+            self._stamper = Stamper(self._table, self.boot, self._clock_name, self._program)
+            self._gaps = GapRows(self._table, self._stamper, self.boot)
+            self._handed_ceiling = self._handed_out = self._table.marked("handed_out")
+            self._tell_of(salvage)
             db.execute("COMMIT")
         except FAILURES as error:
             db.close()
+            self._losses, self.counts = before
             remedy = "Free space on the disk, or move the file aside"
             raise OutboxError(self.path, f"cannot be written ({error})", remedy) from None
-        self._gaps = GapRows(self._table, self._stamper, self.boot)
-        self._handed_ceiling = self._handed_out = self._table.marked("handed_out")
+
+    def _tell_of(self, salvage: Salvage | None) -> None:
+        """Write the gap records of what was damaged, within the transaction that takes it out."""
         if salvage is not None:
             self.counts.damaged += salvage.lost or 0
             self._lose_near(self.last_seq + 1, salvage.lost or 0, salvage.reason)
+            salvage.forget(self._table.db)
         if self._table.damaged:
             self._note_damaged(self._table.damaged)
-        self._try(self._write_gaps)
+        self._write_gaps()
 
     # -- state ------------------------------------------------------------------------------
 
@@ -202,53 +215,22 @@ class Outbox:
         for new in self._buffer:
             self._table.insert(new)
         self._stamper.raise_ceiling(max((new.wall_ns or 0 for new in self._buffer), default=0))
-        self._enforce_caps()
+        for row in self._caps.enforce(self._table, self._handed_out):
+            self._lose(row, "outbox full")
         self._write_gaps()
 
     def _shed_memory(self) -> None:
         """Keep memory bounded: the least important, oldest events go, and are counted."""
         del self._receipts[:-MAX_RECEIPTS]
-        excess = len(self._buffer) - BUFFER_EVENTS
-        if excess <= 0:
-            return
-        order = sorted(range(len(self._buffer)), key=lambda i: (self._buffer[i].priority, i))
-        for index in sorted(order[:excess], reverse=True):
-            self._lose(self._buffer.pop(index), "disk full")
+        for row in shed(self._buffer, BUFFER_EVENTS):
+            self._lose(row, "disk full")
 
     def _lose(self, row: NewRow | Stored, reason: str) -> None:
         key = (row.boot, what_of(row.priority), reason)
         self._losses.add(Loss(key, 1, row.mono_ns, row.mono_ns, row.wall_ns))
         self.counts.dropped += 1
 
-    # -- caps and gaps ----------------------------------------------------------------------
-
-    def _over(self, share: float) -> bool:
-        level = self._table.level
-        return level.total > self._max_rows * share or level.bytes > self._max_bytes * share
-
-    def _enforce_caps(self) -> None:
-        """Drop the least important rows; of these the oldest that were never handed out first."""
-        if not self._over(1.0):
-            return
-        for priority in (0, 1, 2):
-            for after in (self._handed_out, 0):
-                while self._over(1.0 - SLACK) and self._drop(priority, after):
-                    pass
-
-    def _drop(self, priority: int, after: int) -> bool:
-        """Drop some rows above a number; return whether there was one."""
-        level = self._table.level
-        if not level.rows[priority]:
-            return False
-        excess = level.total - int(self._max_rows * (1.0 - SLACK))
-        victims = self._table.select(
-            "priority = ? AND seq > ? ORDER BY seq LIMIT ?",
-            (priority, after, max(1, min(excess, CHUNK))),
-        )
-        for row in victims:
-            self._table.delete(row)
-            self._lose(row, "outbox full")
-        return bool(victims)
+    # -- gaps ------------------------------------------------------------------------------
 
     def _write_gaps(self) -> None:
         self._gaps.write(self._losses, self._handed_out)
@@ -261,7 +243,8 @@ class Outbox:
         """Return stamped rows of one run with `after < seq <= upto`, ascending.
 
         At least one row comes where there is one, however long; beyond it at most `limit` rows
-        and `limit_bytes` bytes. What is returned counts as handed out.
+        and `limit_bytes` bytes. What is returned counts as handed out. Events that only a newer
+        program can read stay where they are until it is back.
         """
         found: list[Stored] = []
         last = self.last_seq if upto is None else upto
@@ -270,24 +253,32 @@ class Outbox:
             last = min(last, self._first_seq)
         where = "seq > ? AND seq <= ? AND wall_ns IS NOT NULL ORDER BY seq LIMIT ?"
         is_read = self._try(lambda: found.extend(self._table.select(where, (after, last, limit))))
-        rows: list[Row] = []
-        damaged: list[int] = []
-        total = 0
-        for row in found:
-            event = row.event()
-            if event is None:
-                damaged.append(row.seq)
-                continue
-            total += row.size
-            if rows and (row.boot != rows[0].boot or total > limit_bytes):
-                break
-            rows.append(Row(row.seq, row.boot, event, row.size))
+        damaged = [row.seq for row in found if not row.whole]
+        rows = list(self._readable(found, limit_bytes))
         self.is_to_be_read_again = not is_read or bool(damaged)
         if damaged:
             self._try(lambda: self._discard(damaged))
         if rows:
             self._note_handed_out(rows[-1].seq)
+        elif found and not damaged:
+            return self.pending(found[-1].seq, last, limit, limit_bytes)
         return rows
+
+    def _readable(self, found: list[Stored], limit_bytes: int) -> Iterator[Row]:
+        """Yield events of one run, up to some bytes but at least one."""
+        boot, total = None, 0
+        for row in found:
+            event = row.event()
+            if event is None:
+                if row.whole and not self._has_told_of_foreign:
+                    self._has_told_of_foreign = True
+                    log.warning("outbox: a %s waits for a newer program to read it", row.kind)
+                continue
+            total += row.size
+            if boot is not None and (row.boot != boot or total > limit_bytes):
+                return
+            boot = row.boot
+            yield Row(row.seq, row.boot, event, row.size)
 
     def _note_handed_out(self, seq: int) -> None:
         ceiling = seq + AHEAD_SEQ

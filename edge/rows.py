@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from edge import wire
-from edge.outbox_file import COLUMNS, checksum
+from edge.outbox_layout import COLUMNS
+from edge.outbox_salvage import checksum
 
 __all__ = ["ROW_OVERHEAD_BYTES", "Level", "NewRow", "OutboxCounts", "Row", "Stored", "Table"]
 
@@ -58,7 +59,7 @@ class Stored(NamedTuple):
         return len(self.body) + ROW_OVERHEAD_BYTES
 
     def event(self) -> wire.Event | None:
-        """Return the event as it is sent; None where the row is damaged."""
+        """Return the event as it is sent; None where the row is damaged or a newer program's."""
         if not self.whole:
             return None
         try:

@@ -26,23 +26,39 @@ class Stamper:
     ----------
     table : Table
         The open file.
-    boot, clock_name : str
-        This run of the agent, and the monotonic clock it runs on.
+    boot, clock_name, program : str
+        This run of the agent, the monotonic clock it runs on, and the program's version.
     """
 
-    def __init__(self, table: Table, boot: str, clock_name: str) -> None:
+    def __init__(self, table: Table, boot: str, clock_name: str, program: str = "") -> None:
         self._table = table
         self.times = EventTimes()
-        self._clock = self._register(boot, clock_name)
+        self._adopt_strays()
+        self._clock = self._register(boot, clock_name, program)
         self.ceiling_ns = table.marked("time_ceiling")
         self._restore()
 
-    def _register(self, boot: str, clock_name: str) -> int:
+    def _adopt_strays(self) -> None:
+        """Give a clock of its own to each run whose clock was lost with a damaged page.
+
+        Without one its rows would wait for wall time for ever, or take that of another clock.
+        """
+        db = self._table.db
+        db.execute("DELETE FROM boots WHERE clock NOT IN (SELECT id FROM clocks)")
+        strays = db.execute(
+            "SELECT boot FROM rows WHERE boot NOT IN (SELECT boot FROM boots)"
+            " GROUP BY boot ORDER BY min(seq)"
+        ).fetchall()
+        for (boot,) in strays:
+            self._register(boot, f"lost with {boot}")
+
+    def _register(self, boot: str, clock_name: str, program: str = "") -> int:
         db = self._table.db
         db.execute("INSERT OR IGNORE INTO clocks (name) VALUES (?)", (clock_name,))
         (clock,) = db.execute("SELECT id FROM clocks WHERE name = ?", (clock_name,)).fetchone()
         db.execute("DELETE FROM boots WHERE boot NOT IN (SELECT DISTINCT boot FROM rows)")
-        db.execute("INSERT OR REPLACE INTO boots VALUES (?, ?)", (boot, clock))
+        row = (boot, clock, program)
+        db.execute("INSERT OR REPLACE INTO boots (boot, clock, program) VALUES (?, ?, ?)", row)
         return int(clock)
 
     def _restore(self) -> None:
@@ -109,6 +125,6 @@ class Stamper:
             "SELECT clock, offset_ns, min(mono_ns), max(mono_ns), max(boot), count(*)"
             " FROM rows JOIN boots USING (boot) JOIN clocks ON clocks.id = clock"
             " WHERE wall_ns IS NULL AND clock <> ?"
-            " GROUP BY clock ORDER BY clock DESC",
+            " GROUP BY clock ORDER BY max(seq) DESC",
             (self._clock,),
         ).fetchall()

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import secrets
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heelfirst.console import VERSION
+from heelfirst.console import VERSION, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,7 +135,12 @@ def open_household(
                 battery=lambda: _by_side(battery()),
                 progress=lambda: (state.detected, state.committed + state.dropped),
             ),
-            Tally(folder / "tally.json", named, dropped=lambda: state.dropped),
+            Tally(
+                folder / "tally.json",
+                named,
+                dropped=lambda: state.dropped,
+                is_paused=lambda: sharing.is_paused,
+            ),
             exercises,
             cueing,
             metrics,
@@ -204,6 +210,7 @@ async def run_agent(settings: "AgentConfig") -> None:
         calibrated=calibrated,
         battery=lambda: battery_facts(driver),
         clock_name=machine_clock_name(),
+        announce=_announce if sys.stdout.isatty() else None,
     )
     with opened as household, metrics_page(settings.metrics.port, household.metrics):
         agent = household.agent
@@ -214,6 +221,11 @@ async def run_agent(settings: "AgentConfig") -> None:
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+
+
+def _announce(address: str, code: str) -> None:
+    """Tell the person who started the agent; a log never holds the code."""
+    say(f"the patient's page: {address}, code {code}; Ctrl-C ends the agent")
 
 
 def _calibrated(

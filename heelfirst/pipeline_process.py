@@ -10,6 +10,7 @@ beside it: RollupWorker, CareWorker, Notifier, the acknowledgement page, the met
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -78,9 +79,14 @@ class Pipeline:
 
 async def _insist(name: str, work: Work) -> None:
     """Run what runs beside the ingester; whatever goes wrong in it never ends the ingesting."""
+    from pipeline.errors import PipelineError
+
     while True:
         try:
             await work()
+        except (OSError, PipelineError) as error:  # it says itself what to do
+            log.warning("%s: %s; begun again in %.0f s", name, error, RESTART_S)
+            await asyncio.sleep(RESTART_S)
         except Exception:
             log.exception("%s failed; begun again in %.0f s", name, RESTART_S)
             await asyncio.sleep(RESTART_S)
@@ -184,7 +190,7 @@ async def open_pipeline(
 
 
 async def _serve_page(config: "PipelineConfig", notifier: "Notifier") -> None:
-    """Serve the acknowledgement page until cancelled."""
+    """Serve the acknowledgement page until cancelled; raises OSError where the port is taken."""
     import uvicorn
     from starlette.applications import Starlette
 
@@ -192,8 +198,6 @@ async def _serve_page(config: "PipelineConfig", notifier: "Notifier") -> None:
 
     settings = uvicorn.Config(
         Starlette(routes=routes(notifier)),
-        host=config.notify.host,
-        port=config.notify.port,
         log_config=None,
         access_log=False,  # the address holds the token
         lifespan="off",
@@ -205,7 +209,18 @@ async def _serve_page(config: "PipelineConfig", notifier: "Notifier") -> None:
         def capture_signals(self) -> "Iterator[None]":
             yield  # the process has its own
 
-    await Server(settings).serve()
+    with _listener(config.notify.host, config.notify.port) as listener:
+        await Server(settings).serve(sockets=[listener])
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Return a listening socket; uvicorn's own would end the process where the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        remedy = "set notify.host and notify.port to what is free"
+        raise OSError(error.errno, f"{host}:{port}: {error.strerror}; {remedy}") from None
 
 
 async def run_pipeline(config: "PipelineConfig") -> None:
@@ -214,9 +229,8 @@ async def run_pipeline(config: "PipelineConfig") -> None:
     from heelfirst.watchdog import Stage, Watchdog
 
     async with open_pipeline(config) as pipeline:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, pipeline.stop)
+        running = asyncio.create_task(pipeline.run())
+        _handle_signals(pipeline, running)
         ingest, notifier = pipeline.ingest.state, pipeline.notifier.state
         stages = {
             "writer": Stage(lambda: ingest.rounds),
@@ -225,10 +239,25 @@ async def run_pipeline(config: "PipelineConfig") -> None:
         watching = asyncio.create_task(Watchdog(stages).run())
         try:
             with metrics_page(config.metrics.port, _metrics(pipeline)):
-                await pipeline.run()
+                await asyncio.wait({running})
+            if not running.cancelled():
+                running.result()
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+
+
+def _handle_signals(pipeline: Pipeline, running: "asyncio.Task[None]") -> None:
+    """Stop on SIGTERM and SIGINT in good order, at a second one at once; nothing is lost by it."""
+    loop, heard = asyncio.get_running_loop(), 0
+
+    def stop() -> None:
+        nonlocal heard
+        heard += 1
+        pipeline.stop() if heard == 1 else running.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
 
 
 def _metrics(pipeline: Pipeline) -> "PipelineMetrics":

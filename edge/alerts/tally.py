@@ -98,6 +98,8 @@ class Tally(Companion):
         Name of the monotonic clock.
     dropped : callable, optional
         Returns how many events were dropped since the agent's start.
+    is_paused : callable
+        Whether the patient has paused sharing: strides are not counted then, nor sent.
     keeper : Keeper, optional
         Another way to the disk than a thread.
     """
@@ -108,11 +110,13 @@ class Tally(Companion):
         clock_name: str,
         *,
         dropped: Callable[[], int] | None = None,
+        is_paused: Callable[[], bool] = lambda: False,
         keeper: Keeper | None = None,
     ) -> None:
         self._keeper = keeper or Keeper(path)
         self._clock_name = clock_name
         self._dropped = dropped or (lambda: 0)
+        self._is_paused = is_paused
         self._seen_dropped = 0
         self._offset_ns: int | None = None
         self._hours: dict[int, Hour] = {}
@@ -153,7 +157,7 @@ class Tally(Companion):
     def event(self, event: wire.Event, now_ns: int) -> Iterable[wire.Event]:
         """Count what goes to the outbox."""
         self._is_changed = True
-        if isinstance(event, wire.Stride):
+        if isinstance(event, wire.Stride) and not self._is_paused():
             hour = self._hour(event.time_ns)
             hour.add(f"strides_{event.side}", 1)
             hour.add(f"valid_swings_{event.side}", event.valid_swing)

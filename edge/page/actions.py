@@ -55,12 +55,16 @@ class _GuideStep(_Tap, frozen=True, tag="guide_step"):
     step: Literal["go_on", "set_done", "stop"]
 
 
+class _Reminded(_Tap, frozen=True, tag="reminded"):
+    pass
+
+
 class _Practice(_Tap, frozen=True, tag="practice"):
     on: bool
 
 
 _DECODER = msgspec.json.Decoder(
-    _Mute | _Pause | _Wear | _Seen | _Choose | _Guide | _GuideStep | _Practice
+    _Mute | _Pause | _Wear | _Seen | _Choose | _Guide | _GuideStep | _Practice | _Reminded
 )
 
 
@@ -87,6 +91,8 @@ def carry_out(model: PageModel, body: bytes) -> None:
             _choose(model, tap)
         case _Mute(on):
             _mute(model, on)
+        case _Reminded():
+            model.close_reminder()
         case _Practice(on):
             _practise(model, on)
         case _Guide(exercise, side):

@@ -80,7 +80,7 @@ class Guard:
         if not self._is_ours(host):
             return PlainTextResponse("This page is not served under that name.", 421)
         changes = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
-        if changes and not _is_same(headers.get("origin", ""), host):
+        if changes and not _is_same(_origin(headers), host):
             return PlainTextResponse("This request came from another page.", 403)
         if scope["path"] in _OPEN or self._is_paired(_cookie(headers)):
             return None
@@ -102,6 +102,15 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _origin(headers: Headers) -> str:
+    """Return where a request came from; of a form, browsers before 2020 tell it as `Referer`."""
+    origin = headers.get("origin")
+    if origin is not None:
+        return origin
+    scheme, _, rest = headers.get("referer", "").partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
 
 
 def _is_same(origin: str, host: str) -> bool:

@@ -30,7 +30,8 @@ _EN: Final = {
     "old.lead": "It is too old, or JavaScript is switched off. The simple page works everywhere.",
     "old.link": "Open the simple page",
     "plain.title": "Simple page",
-    "plain.note": "This page shows itself anew every 30 seconds. Nothing can be changed here.",
+    "plain.note": "This page does not change by itself. Nothing can be changed here.",
+    "plain.again": "Show what is new",
     # connection
     "link.live": "Live",
     "link.connecting": "Connecting",
@@ -296,7 +297,8 @@ _DE: Final = {
     "old.lead": "Er ist zu alt, oder JavaScript ist aus. Die einfache Seite geht überall.",
     "old.link": "Einfache Seite öffnen",
     "plain.title": "Einfache Seite",
-    "plain.note": "Diese Seite erneuert sich alle 30 Sekunden. Ändern lässt sich hier nichts.",
+    "plain.note": "Diese Seite erneuert sich nicht von selbst. Ändern lässt sich hier nichts.",
+    "plain.again": "Neues zeigen",
     # connection
     "link.live": "Verbunden",
     "link.connecting": "Verbinde",

@@ -85,6 +85,7 @@ class PageModel(Companion):
         self._setup: wire.Setup | None = None
         self._pending = Changes()
         self._sent: dict[str, Any] = {}
+        self._closed: str | None = None
         self._is_stale = True
         self._sections = Sections(self)
         self._day = self.today.day(None)
@@ -308,6 +309,19 @@ class PageModel(Companion):
     def share_raw_until_ns(self) -> int | None:
         """Until when raw recordings may leave the home; None: not at all."""
         return self._setup.share_raw_until_ns if self._setup is not None else None
+
+    @property
+    def reminder(self) -> str | None:
+        """The habit to be reminded of now, unless that was closed or reminders are off."""
+        reminders = self.parts.reminders
+        due = reminders.reminder() if reminders is not None and self.is_on("reminders") else None
+        if due != self._closed:
+            self._closed = None
+        return due if due != self._closed else None
+
+    def close_reminder(self) -> None:
+        """Take that the patient read the reminder; it comes again when it is due again."""
+        self._closed = self.reminder
 
     # -- what the screens show --------------------------------------------------------------
 

@@ -125,7 +125,13 @@ class Pairing:
     # -- cookies ----------------------------------------------------------------------------
 
     def is_paired(self, cookie: str) -> bool:
-        """Say whether a cookie is one of ours and still holds."""
+        """Say whether a cookie is one of ours and still holds; without a key none does."""
+        try:
+            return self._holds(cookie)
+        except PageError:
+            return False
+
+    def _holds(self, cookie: str) -> bool:
         head, _, signature = cookie.rpartition(".")
         number, _, expiry = head.partition(".")
         if not (number and expiry.isascii() and expiry.isdecimal() and len(expiry) < 15):

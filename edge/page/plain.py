@@ -14,7 +14,6 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="30">
 <title>{title}</title>
 <link rel="icon" href="/static/icon.svg">
 <link rel="stylesheet" href="/static/page.css">
@@ -49,6 +48,7 @@ def plain_page(sections: Mapping[str, Any], language: str) -> str:
         f"<p>{text(f'sharing.{recording}')}</p>",
         f"<p>{text('sharing.waiting')}: {text('sharing.waiting_n', n=sharing['waiting'])}</p>",
         f"<p>{text('sharing.paused')}</p>" if sharing["paused"] else "",
+        f'<p><a class="button main" href="/plain">{text("plain.again")}</a></p>',
         f'<p class="note">{text("plain.note")}</p>',
         f'<p class="note">{text("not_a_device")}</p>',
     ]

@@ -67,7 +67,7 @@ class Sections:
                 "sound": model.is_on("sound"),
                 "reminders": model.is_on("reminders"),
             },
-            "reminder": self._reminder(),
+            "reminder": model.reminder,
         }
 
     def _guide(self, now_ns: int) -> dict[str, Any] | None:
@@ -124,11 +124,6 @@ class Sections:
             "raw_until": raw_ns // 10**6 if raw_ns and raw_ns > (wall_ns or 0) else None,
             "screens": model.screens,
         }
-
-    def _reminder(self) -> str | None:
-        if self._parts.reminders is None or not self._model.is_on("reminders"):
-            return None
-        return self._parts.reminders.reminder()
 
 
 def _percent(value: Any) -> int | None:

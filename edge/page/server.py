@@ -179,8 +179,8 @@ class PageServer(Companion):
             serving = asyncio.create_task(self._server.serve(sockets=[listener]))
             tasks = [serving, asyncio.create_task(hub.run()), asyncio.create_task(_look(hub))]
             tasks.append(asyncio.create_task(self._stop.wait()))  # type: ignore[arg-type]  # its result is not used
-            self._tell()
             try:
+                await self._tell(serving)
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
@@ -200,8 +200,13 @@ class PageServer(Companion):
         self.code = new_code(self._folder)
         return self.code
 
-    def _tell(self) -> None:
-        """Say where the page is, and what that means."""
+    async def _tell(self, serving: asyncio.Task[None]) -> None:
+        """Say where the page is, and what that means, once it is there."""
+        assert self._server is not None
+        while not self._server.started:
+            if serving.done():
+                return
+            await asyncio.sleep(0.02)
         self.ready.set()
         self._announce(self.address, self.code)
         if self._config.page.is_open:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import secrets
 import sqlite3
 import time
 import zoneinfo
@@ -26,7 +27,7 @@ import msgspec
 from edge import wire
 from pipeline.backoff import Backoff
 from pipeline.config import NotifyConfig
-from pipeline.errors import StoreRefused
+from pipeline.errors import ConfigError, StoreRefused
 from pipeline.journal import Journal, JournalError
 from pipeline.notify import desk, intake, outbox
 from pipeline.notify.links import Links, read_key
@@ -95,6 +96,15 @@ def policy_of(config: NotifyConfig) -> Policy:
     )
 
 
+def _links(config: NotifyConfig) -> Links:
+    """Return what makes links; none without a secret key, since events are stored all the same."""
+    try:
+        return Links(read_key(Path(config.key_file)), config.link, config.link_hours)
+    except (ConfigError, OSError) as error:
+        log.error("messages hold no links, and none is accepted: %s", error)
+        return Links(secrets.token_bytes(32), "", config.link_hours)
+
+
 class Notifier:
     """Implements `pipeline.companion.Companion`.
 
@@ -116,10 +126,7 @@ class Notifier:
     now_ns : callable
         This machine's wall clock [ns since 1970, UTC].
 
-    Raises
-    ------
-    ConfigError
-        The signing key's file can be read by others.
+    Where the signing key cannot be used, people are told without links, and none is accepted.
     """
 
     def __init__(
@@ -138,7 +145,7 @@ class Notifier:
         self.state = NotifyState()
         self.database = open_database(config)
         self.office = Office(config, journal, self.database)
-        self.links = Links(read_key(Path(config.key_file)), config.link, config.link_hours)
+        self.links = _links(config)
         self.policy = policy_of(config)
         self.config = config
         self.now_ns = now_ns

@@ -69,6 +69,16 @@ class Office:
         journal = partial(note, self._journal, actor)
         return await self._database.run(lambda db: intake.acknowledge(db, number, ack, journal))
 
+    async def waiting(self) -> tuple[int, int]:
+        """Return how many messages are on their way, and how many of them failed before."""
+        sql = "select count(*), coalesce(sum(tries > 0), 0) from deliveries where sent_ns is null"
+
+        def count(db: sqlite3.Connection) -> tuple[int, int]:
+            waiting, tried = db.execute(sql).fetchone()
+            return waiting, tried
+
+        return await self._database.read(count)
+
     async def shares(self) -> list[tuple[str, int, int, int]]:
         """Return by rule: alerts, and how many of them were judged right and false."""
         return await self._database.read(shares)

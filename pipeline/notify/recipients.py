@@ -20,7 +20,7 @@ from edge.settings import read_secret_file
 from pipeline.errors import ConfigError
 from pipeline.notify.model import Role
 
-__all__ = ["Recipients"]
+__all__ = ["Recipients", "addresses"]
 
 log = logging.getLogger(__name__)
 _FRESH_S: Final = 5.0
@@ -68,7 +68,7 @@ class Recipients:
         problems: dict[str, str] = {}
         for path in self._files():
             try:
-                urls[path.name] = _addresses(path)
+                urls[path.name] = addresses(path)
             except ConfigError as error:
                 problems[path.name] = str(error)
                 if path.name not in self.problems:
@@ -82,7 +82,8 @@ class Recipients:
         return sorted(self._folder.iterdir())
 
 
-def _addresses(path: Path) -> dict[str, str]:
+def addresses(path: Path) -> dict[str, str]:
+    """Return a file's addresses by hash; raise `ConfigError` where others can read it."""
     refuse = partial(ConfigError, str(path), "")
     remedy = "Write one address of apprise a line, such as mailto://.., mode 0600"
     try:

@@ -27,6 +27,7 @@ class Counting:
         self.offset_ns: int | None = MORNING_NS - self.now_ns
         self.clock_name = "one"
         self.dropped = 0
+        self.is_paused = False
         self.points: dict[int, wire.Tally] = {}
         """By wall time: what the store would hold."""
         self.start()
@@ -34,7 +35,13 @@ class Counting:
     def start(self) -> None:
         keeper = Keeper(self.path, threaded=False)
         self.dropped = 0
-        self.tally = Tally(self.path, self.clock_name, dropped=lambda: self.dropped, keeper=keeper)
+        self.tally = Tally(
+            self.path,
+            self.clock_name,
+            dropped=lambda: self.dropped,
+            is_paused=lambda: self.is_paused,
+            keeper=keeper,
+        )
         self.companions = Companions([self.tally], self._emit)
         self.tick(0)
 
@@ -122,6 +129,16 @@ def test_a_stride_counts_in_its_own_hour(counting: Counting):
     counting.stride(ago_s=2)
     counting.end()
     assert counting.hours("strides_left") == {0: 1, 1: 1}
+
+
+def test_strides_of_a_pause_are_nobodys_business(counting: Counting):
+    counting.stride()
+    counting.is_paused = True
+    counting.stride()
+    counting.is_paused = False
+    counting.stride()
+    counting.end()
+    assert counting.hours("strides_left") == {0: 2}
 
 
 def test_samples_gaps_and_dropped_events(counting: Counting):

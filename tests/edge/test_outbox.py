@@ -504,6 +504,29 @@ def test_rows_of_earlier_runs_go_while_the_clock_of_this_one_is_not_known(path):
     assert len(everything(outbox)) == 3
 
 
+@pytest.mark.parametrize("lost", ["boots", "clocks", "boots and clocks"])
+def test_rows_whose_clock_was_lost_are_stamped_before_this_start_and_told_of(path, lost):
+    for clock in ("first", "second"):
+        outbox = Outbox(path, clock_name=clock)
+        outbox.commit([stride(100), stride(200)])
+        outbox.close()
+    with sqlite3.connect(path) as database:
+        for table in lost.split(" and "):
+            database.execute(f"DELETE FROM {table}")
+    database.close()
+    outbox = Outbox(path, clock_name="third")
+    outbox.stamp(WALL_NS)
+    outbox.commit([stride(5)])
+    strides = [event for event in everything(outbox) if isinstance(event, wire.Stride)]
+    times = [event.time_ns for event in sorted(strides, key=lambda event: event.seq)]
+    assert times == sorted(times)
+    assert times[-1] == WALL_NS + 5 * SECOND
+    assert times[3] < WALL_NS
+    assert [times[1] - times[0], times[3] - times[2]] == [100 * SECOND] * 2
+    assert all("times of 2 events estimated" in gap.reason for gap in gaps(outbox))
+    assert len(gaps(outbox)) == 2
+
+
 # -- model --------------------------------------------------------------------------------------
 
 

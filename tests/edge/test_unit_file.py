@@ -9,7 +9,7 @@ import pytest
 
 import edge.config
 from edge.config import StateConfig
-from edge.watchdog import MAX_AGE_S
+from heelfirst.watchdog import MAX_AGE_S
 
 UNIT = Path(edge.config.__file__).with_name("heelfirst-agent.service")
 

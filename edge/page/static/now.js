@@ -57,7 +57,7 @@ export function nowScreen(page) {
     const key = cues.muted ? "cues.unmute" : "cues.mute";
     const act = () => page.tap({ do: "mute", on: !cues.muted });
     refill($("now-action"),
-      element("button.main", { type: "button", "data-key": "mute", onclick: act }, t(key)));
+      element("button.full", { type: "button", "data-key": "mute", onclick: act }, t(key)));
   }
 
   return (changed) => {

@@ -143,7 +143,7 @@ export function sharingScreen(page) {
 
 export function settingsScreen(page) {
   const render = () => {
-    const { settings, reminder } = page.data;
+    const { settings } = page.data;
     const choose = (values) => page.tap({ do: "choose", ...values });
     const language = (code, name) => element("button.choice", {
       type: "button", "aria-pressed": String(settings.language === code), lang: code, "data-key": code,
@@ -160,7 +160,6 @@ export function settingsScreen(page) {
         page.setHelper(!page.helper);
         render();
       }));
-    return reminder;
   };
   return (changed) => {
     if (changed.settings) render();
@@ -178,11 +177,14 @@ function soundNote(settings) {
   return settings.sound && !soundIsReady() ? element("p.note", {}, t("settings.sound_tap")) : null;
 }
 
+const icon = (id) => document.querySelector(`nav a[href="#${id}"] svg`).cloneNode(true);
+
 export function moreScreen() {
   const rows = ["practice", "day", "alerts", "sharing", "settings"];
   return (changed) => {
     if (!changed.language) return;
     refill(place("more"), heading("more", "nav.more"), element("ul.choices.more", {},
-      ...rows.map((id) => element("li", {}, element("a.choice", { href: `#${id}` }, t(`nav.${id}`))))));
+      ...rows.map((id) => element("li", {},
+        element("a.choice", { href: `#${id}` }, icon(id), element("b", {}, t(`nav.${id}`)))))));
   };
 }

@@ -145,13 +145,9 @@ function render(changed) {
 
 function showReminder(name) {
   const box = $("reminder");
-  box.hidden = !name || box.dataset.seen === name;
-  if (!name) delete box.dataset.seen;
-  if (box.hidden) return;
-  const close = () => {
-    box.dataset.seen = name;
-    box.hidden = true;
-  };
+  box.hidden = !name;
+  if (!name) return;
+  const close = () => page.tap({ do: "reminded" });
   const ok = element("button", { type: "button", onclick: close }, t("reminder.ok"));
   box.replaceChildren(element("p", {}, t(`reminder.${name}`)), ok);
   page.announce(t(`reminder.${name}`));

@@ -34,7 +34,7 @@ export function has(key) {
 
 export function t(key, values = {}) {
   const text = tables[language][key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (_, name) => show(values[name]));
+  return text.replace(/\{(\w+)\}/g, (_, name) => show(values[name])).replaceAll(" %", "\u00a0%");
 }
 
 export function show(value) {
@@ -81,11 +81,14 @@ export function drawing(tag, attributes = {}, ...children) {
   return node;
 }
 
-// Replaces a section's content; the focus stays on the part of the same data-key.
+// Replaces a section's content; the focus stays on the part of the same data-key, else goes to
+// the heading.
 export function refill(section, ...children) {
   const key = section.contains(document.activeElement) ? document.activeElement.dataset.key : null;
   const open = [...section.querySelectorAll("details[open]")].length > 0;
   section.replaceChildren(...children.filter(Boolean));
   if (open) section.querySelector("details")?.setAttribute("open", "");
-  if (key) section.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+  if (!key) return;
+  const same = section.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  (same ?? section.querySelector("h1"))?.focus({ preventScroll: true });
 }
