@@ -53,7 +53,7 @@ demo: $(BUILT)
 	@$(BIN)/heelfirst demo --seconds $(SECONDS) --out $(OUT) $(if $(REPLAY),--replay "$(REPLAY)")
 
 test: $(BUILT) system-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(BUILT)
 	$(BIN)/ruff check .

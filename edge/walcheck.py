@@ -79,8 +79,11 @@ def mend_log(path: Path, page_bytes: int) -> bool:
 def _is_followed_by_commits(frames: list[_Frame], bad: int) -> bool:
     """Say whether whole frames stand behind a whole commit: then the bad one had been synced.
 
-    A commit begins only when the one before is on the disk, so a torn one is the last.
+    A commit begins only when the one before is on the disk, so a torn one is the last. A bad frame
+    that says to end a commit is followed by the next one.
     """
+    if 0 <= bad < len(frames) and frames[bad].commit:
+        return any(frame.is_whole for frame in frames[bad + 1 :])
     ends = [i for i, frame in enumerate(frames) if i > bad and frame.is_whole and frame.commit]
     return bool(ends) and any(frame.is_whole for frame in frames[ends[0] + 1 :])
 

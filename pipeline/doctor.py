@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -157,8 +158,7 @@ async def _days(config: PipelineConfig) -> Finding:
         nobody = touched.lock()  # given up again at once
     finally:
         await touched.close()
-    patients = len({mark.patient for mark in marks})
-    text = f"{len(marks)} hours of {patients} patients wait to be summed up"
+    text = f"hours waiting to be summed up: {len(marks)}"
     if not marks:
         return ("days", "well", "every day is summed up")
     if nobody:
@@ -199,7 +199,7 @@ def _link(config: NotifyConfig) -> Finding:
     if not config.port:
         text = f"messages lead to {config.link}, where nobody answers: set notify.port"
         return ("link", "ill", text)
-    if config.link.startswith("http://") and not is_loopback(config.link.split("/")[2]):
+    if config.link.startswith("http://") and not is_loopback(urlsplit(config.link).hostname or ""):
         return ("link", "doubtful", f"{config.link} is not encrypted: put TLS in front of it")
     return ("link", "well", f"{config.link}, served at {config.host}:{config.port}")
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from house import House
+from house_story import Story, tell
 from hypothesis import settings
 from servers import InfluxServer, Server, influx_server, influx_v2_server, mosquitto_server
 
@@ -36,6 +38,20 @@ def mosquitto(tmp_path: Path) -> Iterator[Server]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """A day of a patient through the real processes, told once; see house_story.py."""
+    folder = tmp_path_factory.mktemp("story")
+    server = mosquitto_server(folder)
+    server.start()
+    house = House(folder, server.port).settle()
+    try:
+        yield tell(house)
+    finally:
+        house.close()
+        server.stop()
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def agent_file(folder: Path, port: int, extra: str = "") -> Path:
     path = folder / "agent.toml"
     path.write_text(
         f'device = "shoe-1"\ntrust_wall_clock = true\n{extra}\n[broker]\nport = {port}\n'
-        f'[state]\ndir = "{folder / "agent"}"\n'
+        f'[state]\ndir = "{folder / "agent"}"\n[page]\nport = {free_port()}\n'
     )
     return path
 
@@ -38,6 +38,9 @@ def pipeline_file(folder: Path, port: int) -> Path:
         f'[broker]\nport = {port}\n[store]\npath = "{folder / "store.db"}"\n'
         f'[registry]\npath = "{folder / "registry.db"}"\n'
         f'[deadletter]\npath = "{folder / "deadletters"}"\n'
+        f'[rollups]\npath = "{folder / "rollups.db"}"\ntouched = "{folder / "touched.db"}"\n'
+        f'[notify]\npath = "{folder / "notify.db"}"\nrecipients = "{folder / "people"}"\n'
+        f'key_file = "{folder / "acknowledge.key"}"\n'
     )
     return path
 

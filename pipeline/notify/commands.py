@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["alerts"]
 
 _T = TypeVar("_T")
+PATIENT_LETTERS = 13
 alerts = typer.Typer(help="Alerts: list, acknowledge, put off.", no_args_is_help=True)
 
 ConfigFile = Annotated[
@@ -36,15 +37,36 @@ def list_alerts(
 ) -> None:
     """List alerts that are open or that nobody acknowledged, the newest first."""
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     async def find(office: "Office") -> "list[Episode]":
         return await office.find(patient, everything, limit)
 
-    table = Table("number", "patient", "since (UTC)", "priority", "what", "state")
-    for each in _with_office(config, find):
+    found = _with_office(config, find)
+    if not found:
+        if patient:
+            asyncio.run(_check(config, patient))
+        said = "no alert yet" if everything else "no alert is open or waits to be acknowledged"
+        typer.echo(f"{said}; that says nothing where no data came: `heelfirst doctor`")
+        return
+    who = Column("patient", min_width=PATIENT_LETTERS)  # whole, to be copied
+    table = Table("number", who, "since (UTC)", "priority", "what", "state")
+    for each in found:
         table.add_row(*_row(each))
     Console().print(table)
+
+
+async def _check(config: Path | None, patient: str) -> None:
+    """Raise `RegistryError` for a patient whom nobody knows."""
+    from pipeline.care.care import Care
+    from pipeline.config import PipelineConfig, load
+
+    settings = load(config) if config else PipelineConfig()
+    care = Care(settings.registry.path, zone=settings.care.zone)
+    try:
+        await care.record(patient)
+    finally:
+        await care.close()
 
 
 def _row(episode: "Episode") -> list[str]:

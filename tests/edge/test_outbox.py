@@ -527,6 +527,26 @@ def test_rows_whose_clock_was_lost_are_stamped_before_this_start_and_told_of(pat
     assert len(gaps(outbox)) == 2
 
 
+def test_a_flip_in_the_end_of_the_last_commit_but_one_is_told(path):
+    """It is no commit that a power cut tore: another one stands whole behind it."""
+    outbox = opened(path)
+    for second in range(20):
+        outbox.commit([stride(second)])
+    wal = path.with_name("outbox.db-wal")
+    data = bytearray(wal.read_bytes())
+    image = path.read_bytes()
+    outbox.close()
+    ends = [at for at in range(32, len(data) - 1047, 1048) if data[at + 4 : at + 8] != bytes(4)]
+    data[ends[-2] + 24 + 900] ^= 16
+    path.write_bytes(image)
+    wal.write_bytes(data)
+    again = opened(path)
+    kept = sum(isinstance(event, wire.Stride) for event in everything(again))
+    lost = gaps(again)
+    assert kept == 20 or lost
+    again.close()
+
+
 # -- model --------------------------------------------------------------------------------------
 
 

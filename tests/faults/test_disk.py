@@ -1,5 +1,6 @@
 """Faults 2 to 5 and 7: the outbox on a disk that stops, fails, fills, forgets and flips bits."""
 
+import contextlib
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from sim_house import made_event
 
 from edge import wire
 from edge.outbox import BUFFER_EVENTS, Outbox
+from edge.outbox_file import OutboxError
 
 CAP = 40
 
@@ -227,4 +229,76 @@ def test_the_disk_does_forget_what_was_not_synced(memory: Path) -> None:
         edge.commit(30)
         edge.cut(random.Random(1))
         assert edge.problems()
+        edge.outbox.close()
+
+
+# -- 7: a stop within the salvage -----------------------------------------------------------------
+
+
+def damaged_disk(folder: Path) -> dict[str, bytes]:
+    """Files of an outbox of 300 events that went through a damaged page; returns them."""
+    with fault_disk(folder) as (disk,):
+        edge = Edge(disk)
+        edge.commit(300)
+        edge.outbox.close()
+        files = disk.image(None)
+    data = bytearray(files["outbox.db"])
+    data[20 * 1024 : 20 * 1024 + 512] = b"\xff" * 512
+    return files | {"outbox.db": bytes(data)}
+
+
+def open_again(disk: SimDisk) -> Edge:
+    """Open the damaged outbox; all that was in it counts as committed."""
+    edge = Edge(disk)
+    edge.number = 300
+    edge.committed = set(range(1, 301))
+    return edge
+
+
+@pytest.mark.parametrize("power", [False, True], ids=["kill", "power cut"])
+@pytest.mark.parametrize("step", [37, pytest.param(1, marks=pytest.mark.soak(fault="7", runs=250))])
+def test_a_stop_within_the_salvage_loses_nothing_untold(
+    memory: Path, step: int, power: bool
+) -> None:
+    rng = random.Random(7) if power else None
+    begin, trial = memory / "begin", memory / "trial"
+    begin.mkdir()
+    trial.mkdir()
+    damaged = damaged_disk(begin)
+    with fault_disk(trial) as (disk,):
+        disk.restore(damaged)
+        open_again(disk).outbox.close()
+        total = disk.calls
+    assert total > 100
+    for call in range(1, total + 1, step):
+        with fault_disk(trial) as (disk,):
+            disk.restore(damaged)
+            disk.crash_at(call, rng)
+            with contextlib.suppress(OutboxError):
+                open_again(disk).outbox._table.db.close()
+            disk.restore(disk.crashed or disk.image(rng))
+            edge = open_again(disk)
+            assert edge.problems() == [], f"stopped at call {call}"
+            assert 0 < edge.outbox.waiting < 302
+            edge.outbox.close()
+
+
+@pytest.mark.parametrize("how", ["EIO", "ENOSPC"])
+def test_a_disk_that_fails_at_the_start_is_not_taken_for_a_damaged_file(
+    memory: Path, how: str
+) -> None:
+    with fault_disk(memory) as (disk,):
+        edge = Edge(disk)
+        edge.commit(60)
+        edge.outbox.close()
+        before = disk.calls
+        Outbox(memory / "outbox.db", clock_name="one").close()
+        for call in range(1, disk.calls - before + 1):
+            disk.fail_at(call, how)
+            with contextlib.suppress(OutboxError):
+                Outbox(memory / "outbox.db", clock_name="one").close()
+            disk.mend()
+        assert not [path for path in memory.iterdir() if "db." in path.name], "it was salvaged"
+        edge.outbox = edge.open()
+        assert edge.problems() == []
         edge.outbox.close()

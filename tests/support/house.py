@@ -21,6 +21,8 @@ from typing import Any
 import paho.mqtt.client as paho
 from servers import free_port
 
+from edge import wire
+
 PROGRAM = [sys.executable, "-m", "heelfirst"]
 PATIENCE_S = 60.0
 END_S = 30.0
@@ -187,7 +189,7 @@ class House:
 
     def run(self, *arguments: str | Path, code: int = 0) -> str:
         """Run a command at the clinic; return what it printed."""
-        done = command(*arguments, "--config", self.pipeline)
+        done = command(*arguments, "--config", self.pipeline, COLUMNS="200")
         assert done.returncode == code, done.stderr + done.stdout
         return done.stdout
 
@@ -222,9 +224,9 @@ class Sniffer:
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
 
-    def of(self, kind: str) -> list[dict[str, Any]]:
+    def of(self, kind: wire.Channel) -> list[dict[str, Any]]:
         """Return the bodies of our topics of a kind, empty ones left out."""
-        found = (body for topic, body in list(self.heard) if topic.endswith(f"{DEVICE}/{kind}"))
+        found = (body for topic, body in list(self.heard) if topic == wire.topic(DEVICE, kind))
         return [json.loads(body) for body in found if body]
 
     def close(self) -> None:

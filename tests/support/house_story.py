@@ -116,8 +116,8 @@ def _live(story: Story, sniffer: Sniffer, address: str, bodies: list[bytes]) -> 
     try:
         fetch(link[:-4] + "AAAA")
     except urllib.error.HTTPError as error:
-        story.pages["forged"] = error.read()
-        story.codes["forged"] = error.code
+        with error:
+            story.pages["forged"], story.codes["forged"] = error.read(), error.code
     state = house.folder / "state"
     until(lambda: rows(state / "store.db", "acknowledge", story.patient), "acknowledgement stored")
     until(lambda: rows(state / "rollups.db", "daily", story.patient), "day summed up")
@@ -125,7 +125,9 @@ def _live(story: Story, sniffer: Sniffer, address: str, bodies: list[bytes]) -> 
 
 def _revision(sniffer: Sniffer) -> int:
     """Return the revision that the device says it uses, where it is one that was sent."""
-    sent = {setup["revision"] for setup in sniffer.of("config") if setup["thresholds"]["drags"] == 2}
+    sent = {
+        setup["revision"] for setup in sniffer.of("config") if setup["thresholds"]["drags"] == 2
+    }
     said = [status["setup_revision"] for status in sniffer.of("status")]
     return next((number for number in said if number in sent), 0)
 

@@ -5,7 +5,9 @@ A missing server skips the test on a person's machine and fails it in CI.
 """
 
 import contextlib
+import itertools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,7 +15,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -22,12 +24,24 @@ START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 
 
+def _ports() -> Iterator[int]:
+    """Yield ports below those that clients get, from a range of this worker's own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 6
+    first = random.Random(os.getpid()).randrange(3000)
+    for number in itertools.count(first):
+        yield 12_000 + 3000 * worker + number % 3000
+
+
+_PORTS = _ports()
+
+
 def free_port() -> int:
-    """Return a TCP port on loopback that nobody listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a TCP port on loopback that nobody listens on, and that no other worker is given."""
+    for port in _PORTS:
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("the ports never end")
 
 
 def find_server(name: str, package: str) -> str:

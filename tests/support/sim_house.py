@@ -6,7 +6,7 @@ place of samples, and can be killed, cut from power, or set to the wrong time.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,12 +19,14 @@ from sim_loop import SimClock
 
 from edge import wire
 from edge.agent import Agent
+from edge.companion import Companion
 from edge.config import parse
 from edge.outbox import Outbox
 from edge.outbox_file import OutboxError
 from edge.publish import Publisher
 from edge.service import OutboxService
 from hw.source import Block, Source
+from pipeline.companion import Companion as PipelineCompanion
 from pipeline.config import DeadLetterConfig, PipelineConfig, RegistryConfig
 from pipeline.influx import InfluxStore
 from pipeline.ingest import Ingest
@@ -107,6 +109,7 @@ class SimDevice:
         self.outbox: _Watched | None = None
         self.source: Source = _Silent()
         self.is_being_restarted = False
+        self.companions: Callable[[SimDevice], Sequence[Companion]] = lambda _: ()
         self._broker = broker
         self._max_rows = max_rows
         self._machine = 0
@@ -150,7 +153,10 @@ class SimDevice:
             rng=random.Random(self.rng.random()),
             wall_ns=self.clock.wall_ns,
         )
-        self.agent = Agent(config, self.source, self.clock, service, publisher, once=once)
+        companions = self.companions(self)
+        self.agent = Agent(
+            config, self.source, self.clock, service, publisher, once=once, companions=companions
+        )
         self._task = asyncio.create_task(self.agent.run())
 
     async def start_again(self) -> None:
@@ -248,6 +254,7 @@ class House:
         self.registry = Registry(folder / "registry.db")
         self.letters = folder / "dead"
         self.ingest: Ingest | None = None
+        self.companions: Sequence[PipelineCompanion] = ()
         self._ingesting: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -276,11 +283,13 @@ class House:
             registry=RegistryConfig(path=str(self.folder / "registry.db")),
             deadletter=DeadLetterConfig(path=str(self.letters)),
         )
+        self._own_registry = Registry(config.registry.path)  # a process of its own
         self.ingest = Ingest(
             config,
             InfluxStore(self.database),
-            self.registry,
+            self._own_registry,
             self.broker.link(self.net),
+            companions=self.companions,
             now_ns=self.now_ns,
             rng=random.Random(self.rng.random()),
         )
@@ -292,12 +301,14 @@ class House:
         self.broker.cut_all(self.net)
         self._ingesting.cancel()
         await asyncio.gather(self._ingesting, return_exceptions=True)
+        await self._own_registry.close()
         self.ingest = None
 
     async def stop_ingest(self) -> None:
         assert self.ingest is not None and self._ingesting is not None
         self.ingest.stop()
         await self._ingesting
+        await self._own_registry.close()
 
     @property
     def waiting(self) -> int:
