@@ -4,7 +4,7 @@
 #   make test     all tests, against real servers
 #   make lint     ruff, mypy --strict, import-linter
 #   make bench    what the kernel and the agent cost
-#   make soak     the long doses of the fault tests, resumable
+#   make soak     the long doses of the fault tests, resumable; SOAK_MINUTES=40 stops then
 #   make mutants  breaks each invariant on purpose and sees a test fail
 #   make screens  pictures of the patient's page, phone and tablet, into out/page
 #   make wiring   draws the wiring pictures of hw/ again

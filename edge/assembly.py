@@ -56,6 +56,7 @@ def assemble(
         clock_name=clock_name,
         max_rows=config.outbox.max_rows,
         max_bytes=config.outbox.max_bytes,
+        program=version,
     )
     service = OutboxService(outbox)
     desk = SetupDesk(SetupFile(Path(config.state.dir) / SETUP_FILE, config.device), config.device)

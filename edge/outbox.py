@@ -249,8 +249,7 @@ class Outbox:
         found: list[Stored] = []
         last = self.last_seq if upto is None else upto
         if self.offset_ns is None:
-            # Nothing of this run has a wall time: do not look through it every second.
-            last = min(last, self._first_seq)
+            last = min(last, self._first_seq)  # nothing of this run has a wall time
         where = "seq > ? AND seq <= ? AND wall_ns IS NOT NULL ORDER BY seq LIMIT ?"
         is_read = self._try(lambda: found.extend(self._table.select(where, (after, last, limit))))
         damaged = [row.seq for row in found if not row.whole]

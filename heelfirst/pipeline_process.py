@@ -9,6 +9,7 @@ beside it: RollupWorker, CareWorker, Notifier, the acknowledgement page, the met
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -220,7 +221,8 @@ def _listener(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         remedy = "set notify.host and notify.port to what is free"
-        raise OSError(error.errno, f"{host}:{port}: {error.strerror}; {remedy}") from None
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise OSError(f"{host}:{port}: {reason}; {remedy}") from None
 
 
 async def run_pipeline(config: "PipelineConfig") -> None:

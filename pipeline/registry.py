@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -190,21 +191,22 @@ class Registry:
     async def refresh(self) -> bool:
         """Read the assignments where they changed, by this or any process; say whether they did."""
 
-        def select(connection: sqlite3.Connection) -> list[Any] | None:
+        def select(connection: sqlite3.Connection) -> tuple[Any, ...] | None:
             version = (
                 connection.execute("pragma data_version").fetchone()[0],
                 connection.execute("select count(*) from assignments").fetchone()[0],
             )
             if version == self._version:
                 return None
-            self._version = version
-            erased = connection.execute("select patient from erased")
-            self._erased = frozenset(patient for (patient,) in erased)
-            return connection.execute("select * from assignments order by since_ns").fetchall()
+            erased = connection.execute("select patient from erased").fetchall()
+            rows = connection.execute("select * from assignments order by since_ns").fetchall()
+            return version, frozenset(patient for (patient,) in erased), rows
 
-        rows = await self._database.read(select)
-        if rows is None:
+        found = await self._database.read(select)
+        if found is None:
             return False
+        # All at once: a refresh that was cancelled in between is simply made again.
+        self._version, self._erased, rows = found
         spans: dict[str, tuple[list[int], list[str | None]]] = {}
         for device, since_ns, patient in rows:
             since, patients = spans.setdefault(device, ([], []))
@@ -341,7 +343,7 @@ _FOREVER_NS: Final = 2**63 - 1
 def _spans_of(connection: sqlite3.Connection, patient: str) -> list[Span]:
     spans: list[Span] = []
     rows = connection.execute("select * from assignments order by device, since_ns").fetchall()
-    for (device, since_ns, owner), after in zip(rows, [*rows[1:], None], strict=True):
+    for (device, since_ns, owner), after in zip_longest(rows, rows[1:]):
         if owner == patient:
             has_next = after is not None and after[0] == device
             spans.append(Span(device, since_ns, after[1] if has_next else _FOREVER_NS))

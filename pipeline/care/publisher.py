@@ -66,6 +66,7 @@ class SetupPublisher:
         sent: dict[str, int] = {}
         heard: dict[str, int] = {}
         version: object = None
+        problem = ""
         whole_s = self._clock()
         while True:
             self._due.clear()
@@ -75,9 +76,11 @@ class SetupPublisher:
                     await self._send_setups(session, sent)
                     version, whole_s = now, self._clock() + _WHOLE_S
                 await self._send_requests(session, heard)
+                problem = ""
             except StoreUnavailable as error:
-                _LOG.warning("setups are sent later: %s", error)
-                version = None
+                if str(error) != problem:
+                    _LOG.warning("setups are sent later: %s", error)
+                version, problem = None, str(error)
             await self._pause()
 
     async def _send_setups(self, session: Session, sent: dict[str, int]) -> None:

@@ -117,8 +117,7 @@ def test_a_flapping_link_is_met_with_jittered_patience(memory: Path, flaps: int)
 STEPS_S = [1, -1, 3600, -3600, 315_360_000]
 
 
-@pytest.mark.parametrize("step_s", STEPS_S)
-def test_a_stepped_wall_clock_moves_nothing_that_was_detected(memory: Path, step_s: int) -> None:
+def stepped(memory: Path, seed: int, step_s: int) -> None:
     async def story(world: House, device: SimDevice) -> None:
         await walk(world, 20)
         device.learn_time(error_ns=step_s * SECOND)
@@ -126,11 +125,15 @@ def test_a_stepped_wall_clock_moves_nothing_that_was_detected(memory: Path, step
         device.learn_time()
         await walk(world, 20)
 
-    run(memory, step_s & 0xFFFF, story)
+    run(memory, seed, story)
 
 
-@pytest.mark.parametrize("late_s", [5, 600, 7200])
-def test_a_boot_in_1970_is_stamped_when_the_time_is_known(memory: Path, late_s: int) -> None:
+@pytest.mark.parametrize("step_s", STEPS_S)
+def test_a_stepped_wall_clock_moves_nothing_that_was_detected(memory: Path, step_s: int) -> None:
+    stepped(memory, step_s & 0xFFFF, step_s)
+
+
+def boot_in_1970(memory: Path, seed: int, late_s: int) -> None:
     async def story(world: House, device: SimDevice) -> None:
         await walk(world, 5)
         await device.crash(power=True)
@@ -141,7 +144,21 @@ def test_a_boot_in_1970_is_stamped_when_the_time_is_known(memory: Path, late_s: 
         await asyncio.sleep(late_s)
         device.learn_time()
 
-    run(memory, late_s, story)
+    run(memory, seed, story)
+
+
+@pytest.mark.parametrize("late_s", [5, 600, 7200])
+def test_a_boot_in_1970_is_stamped_when_the_time_is_known(memory: Path, late_s: int) -> None:
+    boot_in_1970(memory, late_s, late_s)
+
+
+@pytest.mark.soak(fault="15", runs=8)
+@pytest.mark.parametrize("seed", range(100, 120))
+def test_soak_wall_clock(memory: Path, seed: int) -> None:
+    for step_s in STEPS_S:
+        stepped(memory, seed, step_s)
+    for late_s in (5, 600, 7200):
+        boot_in_1970(memory, seed, late_s)
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Australia/Lord_Howe"])

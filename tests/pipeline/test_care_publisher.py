@@ -242,7 +242,9 @@ async def test_a_session_that_breaks_is_left_and_the_next_gets_all(
     ]
 
 
-async def test_a_locked_file_is_waited_for(care: Care, patient: str, tmp_path: Path) -> None:
+async def test_a_locked_file_is_waited_for_and_told_once(
+    care: Care, patient: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     class Busy(Care):
         left = 2
 
@@ -257,6 +259,7 @@ async def test_a_locked_file_is_waited_for(care: Care, patient: str, tmp_path: P
     busy = Busy(tmp_path / "registry.db")
     paper = Paper()
     await served(SetupPublisher(busy, poll_s=0.01), paper, lambda: len(paper.messages) == 1)
+    assert caplog.text.count("locked") == 1
     await busy.close()
 
 

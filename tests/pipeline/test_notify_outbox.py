@@ -311,3 +311,19 @@ async def test_erasing_a_patient_leaves_nothing(tmp_path: Path):
     db.close()
     assert PATIENT not in text
     assert other in text
+
+
+async def test_without_a_secret_key_people_are_told_and_no_link_works(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    key = tmp_path / "acknowledge.key"
+    read_key(key)
+    key.chmod(0o644)
+    room = Room(tmp_path)
+    room.person(Role.CAREGIVER)
+    await room.take(alert("near_trips", priority="high"))
+    await room.pass_()
+    assert room.target.told() == [("page", "caregiver")]
+    assert "https://" not in room.target.messages[0].body
+    assert f"chmod 600 {key}" in caplog.text
+    await room.close()

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -198,6 +199,17 @@ class House:
         done = command("doctor", "--agent", self.agent, "--pipeline", self.pipeline)
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout
+
+    def numbers(self, name: str) -> dict[str, float]:
+        """Return a service's own metrics without their prefix; none while it does not answer."""
+        address = f"http://127.0.0.1:{self.metrics[name]}/metrics"
+        try:
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:
+            return {}
+        ours = (line.rpartition(" ") for line in lines if line.startswith("heelfirst_"))
+        return {key.removeprefix(f"heelfirst_{name}_"): float(value) for key, _, value in ours}
 
     def tell(self, name: str, address: str) -> None:
         """Write an address into a file of the recipients."""

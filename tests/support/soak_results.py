@@ -5,7 +5,7 @@ a stop tore is left out.
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -58,7 +58,7 @@ def passed(path: Path) -> set[str]:
 def round_robin(doses: Iterable[Dose]) -> list[str]:
     """Return the tests in an order in which a stop finds every fault equally far."""
     place: Counter[str] = Counter()
-    order = []
+    order: list[tuple[int, int, str]] = []
     for dose in doses:
         order.append((place[dose.fault], len(order), dose.test))
         place[dose.fault] += 1
@@ -70,15 +70,15 @@ def table(doses: Iterable[Dose], outcomes: Iterable[Outcome]) -> list[str]:
     whole: Counter[str] = Counter()
     runs: Counter[str] = Counter()
     violations: Counter[str] = Counter()
-    seconds: Counter[str] = Counter()
+    seconds: dict[str, float] = defaultdict(float)
     for dose in doses:
         whole[dose.fault] += dose.runs
     for each in outcomes:
         runs[each.fault] += each.runs
         violations[each.fault] += each.violations
-        seconds[each.fault] += round(each.seconds)
+        seconds[each.fault] += each.seconds
     rows = [
-        f"| {fault} | {runs[fault]} | {whole[fault]} | {violations[fault]} | {seconds[fault]} |"
+        f"| {fault} | {runs[fault]} | {whole[fault]} | {violations[fault]} | {seconds[fault]:.0f} |"
         for fault in sorted(whole | runs, key=int)
     ]
     return ["| fault | runs | of | violations | seconds |", "|---|---|---|---|---|", *rows]
