@@ -27,7 +27,7 @@ from edge.eventtime import EventTimes
 from edge.gaps import GapRows
 from edge.losses import Loss, Losses, priority_of, what_of
 from edge.outbox_caps import Caps, shed
-from edge.outbox_file import OutboxError, open_file
+from edge.outbox_file import OutboxError, is_full, open_file
 from edge.outbox_layout import FAILURES
 from edge.outbox_salvage import Salvage
 from edge.rows import NewRow, OutboxCounts, Row, Stored, Table
@@ -114,7 +114,8 @@ class Outbox:
             db.close()
             self._losses, self.counts = before
             remedy = "Free space on the disk, or move the file aside"
-            raise OutboxError(self.path, f"cannot be written ({error})", remedy) from None
+            problem = f"cannot be written ({error})"
+            raise OutboxError(self.path, problem, remedy, is_full=is_full(error)) from None
 
     def _tell_of(self, salvage: Salvage | None) -> None:
         """Write the gap records of what was damaged, within the transaction that takes it out."""

@@ -8,6 +8,7 @@
 The page is 1 KiB: a commit of one event then writes about 3 KiB instead of 12.
 """
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -24,7 +25,7 @@ from edge.outbox_layout import (
 from edge.outbox_salvage import Salvage, finish_salvage, salvage
 from edge.walcheck import mend_log
 
-__all__ = ["OutboxError", "open_file"]
+__all__ = ["OutboxError", "is_full", "open_file"]
 
 _NOT_THE_FILE = (
     sqlite3.SQLITE_BUSY,
@@ -48,12 +49,15 @@ class OutboxError(EdgeError, OSError):
         The file.
     remedy : str
         What to do about it.
+    is_full : bool
+        Whether it is for want of room on the disk.
     """
 
-    def __init__(self, path: Path, problem: str, remedy: str) -> None:
+    def __init__(self, path: Path, problem: str, remedy: str, *, is_full: bool = False) -> None:
         super().__init__(f"{path}: {problem}. {remedy}")
         self.path = path
         self.remedy = remedy
+        self.is_full = is_full
 
 
 def open_file(path: Path) -> tuple[sqlite3.Connection, Salvage | None]:
@@ -145,9 +149,18 @@ def _programs(connection: sqlite3.Connection) -> str:
     return f" (used by heelfirst {', '.join(names)})" if names else ""
 
 
+def is_full(error: Exception) -> bool:
+    """Return whether an error says that there is no room on the disk."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC
+
+
 def _explained(path: Path, error: Exception) -> OutboxError:
     if "locked" in str(error):
         return OutboxError(path, "is in use", "Stop the other agent, or give this one its own file")
+    if is_full(error):
+        remedy = f"Free some room: df -h {path.parent}"
+        return OutboxError(path, "cannot be opened, the disk is full", remedy, is_full=True)
     return OutboxError(
         path, f"cannot be opened ({error})", "Check that the folder exists and is writable"
     )

@@ -44,6 +44,7 @@ _IDLE_S: Final = 1.0
 _RECONNECT_S: Final = 15.0  # so that a resent batch finds a reader within a minute of the fault
 _STOP_GRACE_S: Final = 5.0
 _RELEASE_EVENTS: Final = 500
+_STRANGERS: Final = 1000
 
 
 @dataclass(slots=True)
@@ -138,6 +139,7 @@ class Ingest:
         self._stopping = asyncio.Event()
         self._session: Session | None = None
         self._release_due = True
+        self._strangers: set[str] = set()
 
     async def run(self) -> None:
         """Take and store until `stop`; what is in hand by then is settled for a short grace."""
@@ -330,10 +332,19 @@ class Ingest:
         self.state.erased += parts.erased
         if kept:
             self.state.quarantined += len(parts.unknown)
+            self._tell_of_strangers(parts.unknown)
             return inbox.events
         self.state.held_back += len(parts.unknown)
         held_back = set(map(id, parts.unknown))
         return [event for event in inbox.events if id(event) not in held_back]
+
+    def _tell_of_strangers(self, unknown: Sequence[Quarantined]) -> None:
+        """Say of each device once that it belongs to nobody."""
+        for device in {event.device for event in unknown} - self._strangers:
+            if len(self._strangers) < _STRANGERS:
+                self._strangers.add(device)
+                remedy = f"heelfirst patients add --device {device}"
+                _LOG.warning("%s belongs to no patient, its events wait: %s", device, remedy)
 
     async def _store_points(self, parts: Sorted) -> int:
         """Write the points; return how many events among them were refused for good."""
