@@ -88,7 +88,7 @@ function connect() {
 
 function take(message) {
   clearTimeout(silence);
-  silence = setTimeout(() => socket.close(), SILENCE);
+  silence = setTimeout(giveUp, SILENCE);
   if (message.bye) {
     ended = true;
     return;
@@ -104,6 +104,13 @@ function take(message) {
   }
   render(changed);
   document.body.dataset.n = message.n;
+}
+
+// Without a network the end of a socket is told late: it is not waited for.
+function giveUp() {
+  socket.onclose = null;
+  socket.close();
+  lost();
 }
 
 function lost() {
