@@ -159,6 +159,10 @@ class Agent:
         }
         return {**links, **self._source_facts(), **self.companions.facts(), **own}
 
+    def said(self) -> dict[str, Any]:
+        """Return all that a status would say now, the outbox included."""
+        return self.facts() if self._publisher is None else self._publisher.said()
+
     # -- running ----------------------------------------------------------------------------
 
     def stop(self) -> None:
@@ -442,3 +446,4 @@ class Agent:
         if self._publisher is not None:
             sending = self._publisher.state
             state.sent, state.connected = sending.sent, sending.connected
+            state.messages_refused = sending.refused_messages

@@ -42,6 +42,7 @@ NUMBERS: Final = (
     _Number("events_dropped", "counter", "Events lost here, each in a gap.", lambda s: s.dropped),
     _Number("events_waiting", "gauge", "Events without a receipt.", lambda s: s.waiting),
     _Number("blocks_refused", "counter", "Blocks the kernel refused.", lambda s: s.blocks_refused),
+    _Number("messages_refused", "counter", "Messages to us refused.", lambda s: s.messages_refused),
     _Number("source_failures", "counter", "Times the source failed.", lambda s: s.source_failures),
     _Number("connected", "gauge", "1: the broker is connected.", lambda s: s.connected),
     _Number("clock_known", "gauge", "1: the wall clock is synchronised.", lambda s: s.clock_known),

@@ -178,6 +178,7 @@ class Publisher:
         self._config = wire.topic(device, "config")
         self._command = wire.topic(device, "command")
         self._flights: list[_Flight] = []
+        self._oldest_ns: int | None = None
         self._live = _Lane(0, None)
         self._backlog = _Lane(0, 0)
         self._answered = True
@@ -393,10 +394,22 @@ class Publisher:
         return tuple(facts.get(name) for name in _AT_ONCE)
 
     def _status(self, online: bool) -> tuple[str, bytes]:
-        oldest_ns = min((flight.oldest_ns for flight in self._flights), default=None)
-        reconnections = max(0, self.state.connections - 1)
-        status = self._writer.status(self.facts(), online, oldest_ns, reconnections)
+        status = self._writer.status(self.facts(), online, *self._progress())
         return self._writer.topic, status
+
+    def said(self) -> dict[str, Any]:
+        """Return what a status would say now, by the field names of `wire.Status`."""
+        return self._writer.said(self.facts(), *self._progress())
+
+    def _progress(self) -> tuple[int | None, int]:
+        """Return the wall time of the oldest event that waits, and how often it was reconnected.
+
+        Without a connection it is the oldest one known from before.
+        """
+        under_way = [flight.oldest_ns for flight in self._flights]
+        if under_way or not self._outbox.waiting:
+            self._oldest_ns = min(under_way, default=None)
+        return self._oldest_ns, max(0, self.state.connections - 1)
 
     def _will(self) -> Will:
         return Will(self._writer.topic, self._writer.will())

@@ -52,6 +52,7 @@ class AgentState:
     waiting: int = 0
     dropped: int = 0
     blocks_refused: int = 0
+    messages_refused: int = 0
     source_failures: int = 0
     worn: bool | None = None
     connected: bool = False

@@ -57,16 +57,7 @@ class StatusWriter:
             Wall time of the oldest event that waits.
         reconnections : int
         """
-        wall_ns = self._wall_ns()
-        age_s = None if None in (wall_ns, oldest_ns) else (wall_ns - oldest_ns) / 1e9  # type: ignore[operator] # neither is None
-        own: dict[str, Any] = {
-            "time_ns": wall_ns,
-            "waiting": self._outbox.waiting,
-            "oldest_s": age_s if age_s is None else max(0.0, age_s),
-            "outbox_bytes": self._outbox.file_bytes,
-            "dropped": self._outbox.counts.dropped,
-            "reconnections": reconnections,
-        }
+        own = self._own(oldest_ns, reconnections)
         known = {name: facts[name] for name in wire.Status.__struct_fields__ if name in facts}
         try:
             return wire.encode(self._status({**known, **own}, online))
@@ -75,6 +66,24 @@ class StatusWriter:
                 log.warning("status without what is said beside the outbox: %s", error)
             self._problem = str(error)
             return wire.encode(self._status(own, online))
+
+    def said(
+        self, facts: Mapping[str, Any], oldest_ns: int | None, reconnections: int
+    ) -> dict[str, Any]:
+        """Return what a status would say now, by its field names; see `status`."""
+        return {**facts, **self._own(oldest_ns, reconnections)}
+
+    def _own(self, oldest_ns: int | None, reconnections: int) -> dict[str, Any]:
+        wall_ns = self._wall_ns()
+        age_s = None if None in (wall_ns, oldest_ns) else (wall_ns - oldest_ns) / 1e9  # type: ignore[operator] # neither is None
+        return {
+            "time_ns": wall_ns,
+            "waiting": self._outbox.waiting,
+            "oldest_s": age_s if age_s is None else max(0.0, age_s),
+            "outbox_bytes": self._outbox.file_bytes,
+            "dropped": self._outbox.counts.dropped,
+            "reconnections": reconnections,
+        }
 
     def _status(self, facts: Mapping[str, Any], online: bool) -> wire.Status:
         own = {"device": self._device, "boot": self._outbox.boot, "online": online}

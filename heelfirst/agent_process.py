@@ -117,7 +117,7 @@ def open_household(
         return Conditions(state.foot(side).last_sample_ns, state.worn, calibrated)
 
     def facts() -> "Mapping[str, Any]":
-        return agent.facts()
+        return agent.said()
 
     with _cueing(settings, clock, conditions) as cueing:
         metrics = AgentMetrics(lambda: state, facts)
