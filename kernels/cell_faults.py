@@ -97,8 +97,8 @@ class CellWatch:
             found |= self._judge(cell, active)
         if judged:
             self._found = found
-        if active:
-            self._top = now.high
+        if active:  # where a cell is stuck says nothing of where it saturates
+            self._top = np.where(now.high > now.low, now.high, np.nan)
         self._now = _Window(self._cells)
         return self._found
 

@@ -31,6 +31,8 @@ LENGTH_S = 150.0
 START_NS = 5 * SECOND
 STEP_NS, DRAG_NS = 80_000_000, 60_000_000
 """A contact or drag so near a true one is that one."""
+LATE_NS = 250_000_000
+"""A landing whose begin was lost in a gap is found so late at most; it is still that one."""
 ALERT_DRAGS = 5
 NO_DRAG = (None, "none")
 E = TypeVar("E", bound=wire.Event)
@@ -158,7 +160,7 @@ def made_up(told: Told, patient: Patient) -> list[tuple[float, str]]:
         calm, contacts = patient.calm, patient.labels.contacts[side]["time_ns"]
         steps = np.concatenate([contacts, times(calm.of(wire.Stride, side))])
         wrong = {
-            "step": apart(times(told.of(wire.Stride, side)), steps, STEP_NS),
+            "step": _false_steps(times(told.of(wire.Stride, side)), steps),
             "near-trip": apart(
                 times(told.of(wire.NearTrip, side)), times(calm.of(wire.NearTrip, side)), DRAG_NS
             ),
@@ -175,6 +177,18 @@ def made_up(told: Told, patient: Patient) -> list[tuple[float, str]]:
     return sorted(found)
 
 
+def _false_steps(found: np.ndarray, true: np.ndarray) -> list[int]:
+    """Each late one takes the place of a true one that nothing else was found for."""
+    wrong, free = [], apart(true, found, STEP_NS)
+    for at in apart(found, true, STEP_NS):
+        own = next((t for t in free if abs(t - at) <= LATE_NS), None)
+        if own is None:
+            wrong.append(at)
+        else:
+            free.remove(own)
+    return wrong
+
+
 def _drags(labels: Labels, side: Side, begin_ns: int, end_ns: int) -> bool:
     drags = labels.drags[side]
     begins, ends = drags["start_ns"] - DRAG_NS, drags["end_ns"] + DRAG_NS
@@ -189,7 +203,7 @@ def _false_strides(told: Told, patient: Patient, side: Side) -> Iterator[tuple[f
         index = int(np.abs(contacts - stride.time_ns).argmin())
         before_ns = int(contacts[index - 1]) if index else 0
         true_s = (contacts[index] - before_ns) / 1e9
-        if stride.stride_s is not None and abs(stride.stride_s - true_s) > 2e-9 * STEP_NS:
+        if stride.stride_s is not None and abs(stride.stride_s - true_s) > 1e-9 * LATE_NS:
             yield stride.time_ns / 1e9, f"{side} stride of {stride.stride_s} s"
         has_drag = stride.toe_drag not in NO_DRAG and stride.time_ns not in calm
         if has_drag and not _drags(patient.labels, side, before_ns, stride.time_ns):
