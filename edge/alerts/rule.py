@@ -46,6 +46,8 @@ class Situation:
         The feet that have a sensor.
     seen_ns : dict
         When the last samples of a foot came [monotonic ns].
+    heard_ns : dict
+        When a part of a foot's sensor ("pressure", "IMU") last gave a value, or first a sample.
     battery_percent : mapping
         By foot; None or absent: not known.
     raised : set
@@ -60,6 +62,7 @@ class Situation:
     sides: tuple[Side, ...] = SIDES
     feet: tuple[Side, ...] = SIDES
     seen_ns: dict[Side, int] = field(default_factory=dict)
+    heard_ns: dict[tuple[Side, str], int] = field(default_factory=dict)
     battery_percent: Mapping[Side, float | None] = field(default_factory=dict)
     raised: set[Key] = field(default_factory=set)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
+import numpy as np
 
 from edge import wire
 from edge.alerts.book import Fault, Kept, Open, Waiting, alert_event, alert_id, clock_mark
@@ -126,6 +127,11 @@ class AlertRules(Companion):
         if len(block.time_ns):
             self._at(now_ns)
             self._now.seen_ns[block.side] = now_ns
+            for part, values in (("pressure", block.load), ("IMU", block.imu)):
+                if values is not None and np.isfinite(values).any():
+                    self._now.heard_ns[block.side, part] = now_ns
+                elif values is not None:
+                    self._now.heard_ns.setdefault((block.side, part), now_ns)
         return ()
 
     def record(self, record: Record, now_ns: int) -> Iterable[wire.Event]:

@@ -92,7 +92,8 @@ class NotWorn(Rule):
 
 class SensorSilent(Rule):
     """Raise when a foot gives no samples for 30 s while the other one does, or after it fell
-    silent on the foot; insoles that were taken off before are just put away."""
+    silent on the foot; insoles that were taken off before are just put away. Samples that come
+    without a single value of the cells or of the IMU are silence of that part."""
 
     name = "sensor_silent"
     priority = "medium"
@@ -113,8 +114,12 @@ class SensorSilent(Rule):
             last_ns = now.seen_ns.get(side)
             silent_ns = now.now_ns - (now.started_ns if last_ns is None else last_ns)
             is_raised = (self.name, side) in now.raised
-            if is_raised and last_ns is not None and silent_ns < ALIVE_NS:
+            if is_raised and silent_ns < ALIVE_NS and not _mute(side, now, ALIVE_NS):
                 yield Change(False, side, now.now_ns, "samples come again")
+            elif not is_raised and (mute := _mute(side, now, SILENT_NS)) and silent_ns < ALIVE_NS:
+                since_ns = min(now.heard_ns[side, part] for part in mute)
+                detail = f"samples of the {side} foot without values: {' and '.join(mute)}"
+                yield Change(True, side, since_ns, detail)
             elif not is_raised and silent_ns >= SILENT_NS and self._matters(side, last_ns, now):
                 since_ns = now.started_ns if last_ns is None else last_ns
                 detail = f"no samples of the {side} foot for {silent_ns / 1e9:.0f} s"
@@ -129,6 +134,15 @@ class SensorSilent(Rule):
     def _worn_at(self, time_ns: int) -> bool:
         before = [state for at, state in self._states if at <= time_ns]
         return bool(before) and before[-1] != "off"
+
+
+def _mute(side: Side, now: Situation, limit_ns: int) -> list[str]:
+    """Return the parts of a foot's sensor that gave no value for so long."""
+    return [
+        part
+        for (other, part), at in now.heard_ns.items()
+        if other == side and now.now_ns - at >= limit_ns
+    ]
 
 
 class ClockUnknown(Rule):
