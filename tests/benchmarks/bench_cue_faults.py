@@ -1,8 +1,8 @@
 """Does the network delay a cue? `PYTHONPATH=.:tests/support python THIS_FILE [--seconds 40]`.
 
 The agent in real time, with outbox, publisher and alert rules, on a virtual patient with severe
-foot drop; a real broker behind a proxy that is fine, silent (half-open), slow and lossy, flapping, and
-gone. For each: from the decision to the start of the cue. A cue of a contact waits on purpose
+foot drop; a real broker behind a proxy that is fine, silent (half-open), slow and lossy, flapping,
+and gone. For each: from the decision to the start of the cue. A cue of a contact waits on purpose
 until 60 ms after it (`cues.delay_ms`). Exit code 1: a p99 over 100 ms (invariant G).
 """
 
