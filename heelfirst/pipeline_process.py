@@ -148,6 +148,7 @@ async def open_pipeline(
             config.notify,
             journal,
             store,
+            zone=config.care.zone,
             zone_of=zone_of,
             owner=registry.patient_of,
             send_request=care.queue,

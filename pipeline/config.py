@@ -274,8 +274,6 @@ class NotifyConfig(Section, frozen=True):
         How long a link works.
     host, port : str, int
         Where the page is served; port 0: nowhere. Beyond loopback put TLS in front of it.
-    zone : str
-        IANA time zone of the clinic, and of patients for whom none is set.
     quiet_from, quiet_to : str
         "HH:MM" in the patient's zone: only high priority pages; both empty: no quiet hours.
     group_s, escalate_min, repeat_h, cooldown_h, most_per_day, late_min
@@ -293,7 +291,6 @@ class NotifyConfig(Section, frozen=True):
     link_hours: Positive = 48.0
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
-    zone: str = "UTC"
     quiet_from: TimeOfDay = "22:00"
     quiet_to: TimeOfDay = "07:00"
     group_s: Annotated[float, Meta(ge=0, le=600)] = 30.0
@@ -306,12 +303,7 @@ class NotifyConfig(Section, frozen=True):
     silent_min: Annotated[float, Meta(ge=0, le=1440)] = 30.0
 
     def problems(self, at: str) -> Iterator[Problem]:
-        """Yield a zone, quiet hours or an address that cannot be."""
-        try:
-            zoneinfo.ZoneInfo(self.zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            remedy = 'Give one such as "Europe/Berlin" (timedatectl list-timezones)'
-            yield Problem(f"{at}zone", f"no such time zone: {self.zone}", remedy)
+        """Yield quiet hours or an address that cannot be."""
         if bool(self.quiet_from) != bool(self.quiet_to):
             remedy = "Give both times of day, or leave both empty for no quiet hours"
             yield Problem(f"{at}quiet_to", "does not make quiet hours", remedy)

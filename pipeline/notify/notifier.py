@@ -115,6 +115,8 @@ class Notifier:
         Takes every acknowledgement.
     store : Store, optional
         Takes `alarms` and `acknowledge` points; stays the caller's to close.
+    zone : str
+        IANA time zone of the clinic, and of patients for whom none is set.
     zone_of : callable, optional
         Returns a patient's IANA time zone.
     owner : callable, optional
@@ -135,6 +137,7 @@ class Notifier:
         journal: Journal,
         store: Store | None = None,
         *,
+        zone: str = "UTC",
         zone_of: Callable[[str], Awaitable[str]] | None = None,
         owner: Owner | None = None,
         send_request: SendRequest | None = None,
@@ -152,7 +155,7 @@ class Notifier:
         self.recipients = Recipients(Path(config.recipients) if config.recipients else None)
         self._journal = journal
         self._store = store
-        self._ask_zone = zone_of
+        self._zone, self._ask_zone = zone, zone_of
         self._zones: dict[str, tuple[float, str]] = {}
         self._silence = Silence(config.silent_min, owner) if owner else None
         self._send_request = send_request
@@ -248,7 +251,7 @@ class Notifier:
         zones = await self._patient_zones(await self.database.read(active_patients))
         known = desk.Desk(
             self.policy,
-            self.config.zone,
+            self._zone,
             zones,
             self.recipients.targets,
             lambda episode, role: self.links.link(episode, role, now_ns),
@@ -267,14 +270,14 @@ class Notifier:
     async def zone_of(self, patient: str) -> str:
         """Return a patient's time zone, asked for once a minute; the clinic's where none is set."""
         if self._ask_zone is None:
-            return self.config.zone
+            return self._zone
         asked_s, zone = self._zones.get(patient, (-_ZONE_S, ""))
         if time.monotonic() - asked_s >= _ZONE_S:
             try:
                 zone = await self._ask_zone(patient)
                 zoneinfo.ZoneInfo(zone)
             except (LookupError, ValueError):  # an unknown patient, a zone that is none
-                zone = self.config.zone
+                zone = self._zone
             self._zones[patient] = time.monotonic(), zone
         return zone
 

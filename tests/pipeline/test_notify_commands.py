@@ -70,7 +70,6 @@ def test_snooze(config: Path):
 @pytest.mark.parametrize(
     ("text", "key", "remedy"),
     [
-        ("zone = 'Europe/Nowhere'", "notify.zone", "timedatectl"),
         ("quiet_to = ''", "notify.quiet_to", "leave both empty"),
         ("link = 'clinic.example'", "notify.link", "https://"),
         ("recipient = 'x'", "notify.recipient", "Did you mean 'recipients'?"),
