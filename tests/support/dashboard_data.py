@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from month import day_points, days
 from month_people import FIRST_DAY, Person
+from servers import create_database
 
 from pipeline.care.record import Note, PatientRecord, Span
 from pipeline.care.worker import marks
@@ -108,9 +109,7 @@ def later(points: Iterable[Point], shift_ns: int) -> list[Point]:
 def fill(url: str, points: Sequence[Point]) -> None:
     """Write the points into the databases of events and of rollups, which are made."""
     for database in (EVENTS, ROLLUPS):
-        statement = urllib.parse.urlencode({"q": f'CREATE DATABASE "{database}"'})
-        request = urllib.request.Request(f"{url}/query?{statement}", method="POST")
-        urllib.request.urlopen(request, timeout=30).close()
+        create_database(url, database)
         chosen = [
             each for each in points if (each.measurement in ROLLED_UP) == (database == ROLLUPS)
         ]

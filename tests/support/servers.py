@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -175,8 +176,26 @@ class InfluxServer(Server):
 
     def create(self, database: str) -> None:
         """Make the database where it does not exist."""
-        url = f"{self.url}/query?q=CREATE+DATABASE+%22{database}%22"
-        urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=10).close()
+        create_database(self.url, database)
+
+
+def create_database(url: str, database: str) -> None:
+    """Make a database of InfluxDB 1.x, and wait until the server knows it.
+
+    A server that has just begun to answer may say yes and not have it yet.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while f'["{database}"]' not in _ask(url, "SHOW DATABASES"):
+        assert time.monotonic() < deadline, f"{database} was not made"
+        _ask(url, f'CREATE DATABASE "{database}"')
+
+
+def _ask(url: str, query: str) -> str:
+    address = f"{url}/query?{urllib.parse.urlencode({'q': query})}"
+    request = urllib.request.Request(address, method="POST")
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        text: str = answer.read().decode()
+        return text
 
 
 def influx_server(folder: Path) -> InfluxServer:
