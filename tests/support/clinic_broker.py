@@ -47,7 +47,25 @@ def broker_of(clinic: Clinic) -> Server:
     program = find_server("mosquitto", "mosquitto")
     folder, port = Path(clinic.settings.folder), clinic.settings.port
     argv = [program, "-c", str(folder / "mosquitto.conf")]
-    return Server(argv, folder, port, lambda: listens(port))
+    return Server(argv, folder, port, lambda: serves(port))
+
+
+def serves(port: int) -> bool:
+    """Say whether the broker's loop runs: only then a SIGHUP makes it reload and not end.
+
+    It listens before; nonsense in the place of TLS is turned away by the loop alone.
+    """
+    if not listens(port):
+        return False
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1.0) as connection:
+            connection.sendall(bytes(64))
+            connection.recv(1)
+    except (ConnectionResetError, BrokenPipeError):
+        return True
+    except (TimeoutError, ConnectionRefusedError):
+        return False
+    return True
 
 
 @contextlib.contextmanager
