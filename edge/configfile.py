@@ -4,13 +4,13 @@ Only a table's own lines are touched, and the result is read back as settings be
 the file: a file is whole and valid, or as it was.
 """
 
-import os
 import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
 from edge.config import AgentConfig, ConfigError, parse
+from edge.wholefile import replace_file
 
 __all__ = ["set_values", "write_section"]
 
@@ -45,7 +45,7 @@ def write_section(path: Path, section: str, values: Mapping[str, str | int]) -> 
         if getattr(taken, name) != value:
             remedy = f"Write {name} = {_toml(value)} under [{section}] by hand"
             raise ConfigError(str(path), f"{section}.{name}", "cannot be set here", remedy)
-    _replace(path, changed, mode)
+    replace_file(path, changed.encode(), mode)
     return settings
 
 
@@ -96,23 +96,6 @@ def _toml(value: str | int) -> str:
         return str(value).lower()
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda c: f"\\u{ord(c[0]):04x}", escaped) + '"'
-
-
-def _replace(path: Path, text: str, mode: int) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.unlink(missing_ok=True)
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        os.fchmod(handle, mode)
-        file.write(text)
-        file.flush()
-        os.fsync(handle)
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _sample() -> str:

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+
+from edge.wholefile import replace_file
 
 __all__ = ["Keeper"]
 
@@ -70,20 +71,7 @@ class Keeper:
 
     def _write(self, data: bytes) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            scratch = self.path.with_suffix(".new")
-            handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            try:
-                os.write(handle, data)
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            scratch.replace(self.path)
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            replace_file(self.path, data)
         except OSError as error:
             self.failures += 1
             if self.failures.bit_count() == 1:  # the 1st, 2nd, 4th, 8th: no log is flooded

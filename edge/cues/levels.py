@@ -16,13 +16,13 @@ healthy walking.
 
 import logging
 import math
-import os
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
+from edge.wholefile import replace_file
 from hw.source import Side
 from kernels import GaitStride
 
@@ -183,13 +183,7 @@ def load(path: Path) -> Levels:
 
 def save(path: Path, data: bytes) -> None:
     """Write encoded levels, whole or not at all; a disk that refuses is said and no more."""
-    draft = path.with_name(f".{path.name}.draft")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        replace_file(path, data)
     except OSError as error:
         log.warning("targets of practice are not kept over a restart: %s", error)

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from edge import wire
 from edge.events import FIRST_SEQ
+from edge.wholefile import replace_file
 from kernels.exercises import LegsCrossed
 
 __all__ = ["BREAK_S", "HabitName", "HabitWatch", "Reminder", "ReminderSwitch"]
@@ -59,10 +60,8 @@ class ReminderSwitch:
         self._is_on = is_on
         if self._path is None:
             return
-        draft = self._path.with_name(f".{self._path.name}.draft")
         with contextlib.suppress(OSError):
-            draft.write_text(json.dumps({"reminders": is_on}), encoding="utf-8")
-            draft.replace(self._path)
+            replace_file(self._path, json.dumps({"reminders": is_on}).encode())
 
 
 class HabitWatch:

@@ -7,10 +7,8 @@ The code lies in a file of the state directory, so that `heelfirst page code` ca
 while the agent runs. The key of the signatures lies beside it; removing it disconnects all.
 """
 
-import contextlib
 import hmac
 import math
-import os
 import secrets
 from collections.abc import Callable
 from hashlib import sha256
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from edge.page.errors import PageError
+from edge.wholefile import replace_file
 
 __all__ = ["CODE_S", "COOKIE_S", "TRIES", "Answer", "Pairing", "code_file", "new_code", "unpair"]
 
@@ -170,18 +169,8 @@ class Pairing:
 
 def _write(path: Path, data: bytes) -> None:
     """Replace a secret's file, readable by its owner alone from the first moment on."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(handle, data)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        draft.replace(path)
+        replace_file(path, data)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
         problem = f"{path}: cannot be written ({error.strerror})"
         raise PageError(problem, "Check that the state directory is writable") from None

@@ -12,7 +12,6 @@ worse mistake.
 """
 
 import logging
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +22,7 @@ import msgspec
 from edge import wire
 from edge.companion import Companion
 from edge.events import FIRST_SEQ
+from edge.wholefile import replace_file
 
 __all__ = ["LONGEST_NS", "PAUSED", "SharingPause"]
 
@@ -206,12 +206,7 @@ class SharingPause(Companion):
             if kept is None:
                 self._path.unlink(missing_ok=True)
                 return
-            draft = self._path.with_suffix(".draft")
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123  # Path.open takes no mode of the new file
-                file.write(msgspec.json.encode(kept))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
+            replace_file(self._path, msgspec.json.encode(kept))
         except OSError as error:
             log.warning("the pause of sharing may not survive a restart: %s", error)
 

@@ -1,10 +1,10 @@
 """The last good `Setup` in a file: replaced whole, durable, readable by its owner alone."""
 
 import logging
-import os
 from pathlib import Path
 
 from edge import wire
+from edge.wholefile import replace_file
 
 __all__ = ["SetupFile"]
 
@@ -48,16 +48,4 @@ class SetupFile:
         OSError
             It cannot be written; the old one stays.
         """
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = self._path.with_name(f"{self._path.name}.draft")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(wire.encode(setup))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(self._path, wire.encode(setup))

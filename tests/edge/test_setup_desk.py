@@ -1,6 +1,7 @@
 """Setups and requests on the Pi: checked, kept over restarts, handed on; over a real broker."""
 
 import asyncio
+import errno
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -75,11 +76,15 @@ def test_a_file_of_another_device_is_not_used(tmp_path: Path) -> None:
 
 
 async def test_on_a_full_disk_a_setup_is_used_all_the_same(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = desk_at(tmp_path)
     await desk.setup(setup(3))
-    (tmp_path / "state" / "setup.json.draft").mkdir()  # nothing can be written
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("edge.setup.file.replace_file", full)
     seen: list[wire.Setup] = []
     desk.on_setup = seen.append
     await desk.setup(setup(4))
